@@ -1,0 +1,86 @@
+"""One guest with everything that its page shows, and what was lately asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kvmweb.core.offers import Offer
+from kvmweb.core.records import GuestRecord, HostState
+from kvmweb.core.refs import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class HostLine:
+    """The host that an object lives on. heard_at: when it last answered; the age of its rows."""
+
+    ref: Ref
+    name: str
+    uri: str
+    state: HostState
+    heard_at: datetime | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """What the mirror says of its objects is current."""
+        return self.state is HostState.UP
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The newest act on a guest. outcome: begun while it goes on, then as in the audit."""
+
+    verb: str
+    at: datetime
+    outcome: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestUse:
+    """What changes every two seconds.
+
+    samples: `(epoch, cpu, memory_used, disk_read, disk_written, net_received, net_sent)`, oldest
+    first, rates in bytes per second; as the mirror keeps them.
+    """
+
+    is_active: bool
+    memory: int
+    cpu: float | None = None
+    memory_used: int | None = None
+    samples: tuple[tuple[float | None, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuestDetails:
+    """One guest, whole. rev: of the mirror before it was read."""
+
+    ref: Ref
+    host: HostLine
+    record: GuestRecord
+    """Its xml is empty here: it needs a right of its own."""
+    use: GuestUse
+    is_answering: bool
+    rev: int
+    offers: tuple[Offer, ...]
+    may_read_definition: bool
+    asked: Asked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleFacts:
+    """What a guest's console card starts from.
+
+    watch, drive, take_over: whether this person may. serials: aliases, in order.
+    start: how the guest can be started from here.
+    """
+
+    ref: Ref
+    name: str
+    state: str
+    has_screen: bool
+    serials: tuple[str, ...]
+    watch: bool
+    drive: bool
+    take_over: bool
+    start: Offer | None

@@ -1,0 +1,64 @@
+"""Long work as pages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from kvmweb.core.refs import Ref
+
+
+class JobState(StrEnum):
+    """Of a job and of each of its steps. INTERRUPTED: its worker died; nothing is repeated."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    ASKED = "asked"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will happen."""
+        return self not in (JobState.WAITING, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class JobStep:
+    """One object of a job. problem: the code of `core.errors` when it failed."""
+
+    ref: Ref
+    name: str
+    state: JobState
+    problem: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One job as its reader sees it."""
+
+    id: UUID
+    word: str
+    state: JobState
+    person_name: str
+    steps: tuple[JobStep, ...]
+    created_at: datetime
+    ended_at: datetime | None
+    is_cancel_asked: bool
+    may_cancel: bool
+
+    @property
+    def over(self) -> int:
+        """Steps that have ended."""
+        return sum(step.state.is_over for step in self.steps)
+
+    @property
+    def failed(self) -> int:
+        """Steps that went wrong."""
+        return sum(step.state is JobState.FAILED for step in self.steps)

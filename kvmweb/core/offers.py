@@ -1,0 +1,45 @@
+"""Offers: what can be done with an object, and why not when it cannot (DESIGN 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Obstacle(StrEnum):
+    """Why an offer is not possible now. `ui.messages` has the sentence for each."""
+
+    NONE = ""
+    NO_RIGHT = "no-right"
+    NOT_RUNNING = "not-running"
+    RUNNING = "running"
+    PAUSED = "paused"
+    NOT_PAUSED = "not-paused"
+    SHUTTING_DOWN = "shutting-down"
+    SUSPENDED = "suspended"
+    CRASHED = "crashed"
+    NOT_ANSWERING = "not-answering"
+    TRANSIENT = "transient"
+    SAVED_STATE = "saved-state"
+    NO_SAVED_STATE = "no-saved-state"
+    NO_AGENT = "no-agent"
+    NO_SCREEN = "no-screen"
+    NO_SERIAL = "no-serial"
+    NOT_SUPPORTED = "not-supported"
+    HOST_AWAY = "host-away"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One action on one object for one reader. is_possible: no obstacle stands in the way."""
+
+    verb: str
+    """guest.start, …: the same word the guard judges, the URL carries, ui labels."""
+    obstacle: Obstacle = Obstacle.NONE
+    command: str = ""
+    """The virsh line that does the same, quoted for a shell."""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the control is enabled."""
+        return self.obstacle is Obstacle.NONE

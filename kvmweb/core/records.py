@@ -1,0 +1,214 @@
+"""What a host tells us, as frozen values: the only form in which libvirt's state leaves a worker.
+
+Memory and sizes are bytes, times are seconds since the epoch, percentages are 0 to 100.
+Absent means None; libvirt's own words are kept where they are a closed list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class GuestState(StrEnum):
+    """Source: virDomainState, with libvirt's "shutdown" named for what it is."""
+
+    NO_STATE = "no-state"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    SHUTTING_DOWN = "shutting-down"
+    SHUT_OFF = "shut-off"
+    CRASHED = "crashed"
+    SUSPENDED = "suspended"
+
+    @property
+    def is_active(self) -> bool:
+        """A process exists on the host."""
+        return self not in (GuestState.SHUT_OFF, GuestState.NO_STATE, GuestState.CRASHED)
+
+
+class HostState(StrEnum):
+    """The connection to a host as the hub sees it."""
+
+    CONNECTING = "connecting"
+    UP = "up"
+    SILENT = "silent"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRecord:
+    """One disk of a guest. Source: domain XML <disk>; sizes: block statistics while running."""
+
+    target: str
+    bus: str
+    device: str
+    """disk, cdrom, floppy or lun."""
+    source: str
+    """Path, pool/volume or network name as the host sees it; empty for an empty drive."""
+    format: str
+    is_readonly: bool = False
+    capacity: int | None = None
+    allocation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceRecord:
+    """One network interface. Source: domain XML <interface>; addresses: leases, agent, ARP."""
+
+    mac: str
+    type: str
+    """network, bridge, direct, user, …"""
+    source: str
+    model: str
+    target: str = ""
+    is_link_up: bool = True
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SerialRecord:
+    """One serial or console port that can be opened. alias: libvirt's device name (serial0)."""
+
+    alias: str
+    target: str
+    """isa-serial, virtio, …"""
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuestRecord:
+    """One guest. Source: virDomainGetXMLDesc (without SECURE), virDomainGetState, flags.
+
+    definition_hash: of the inactive XML (live of a transient guest): what an edit must match.
+    xml: the live definition while active, passwords masked by libvirt.
+    """
+
+    uuid: str
+    name: str
+    title: str
+    description: str
+    tags: tuple[str, ...]
+    state: GuestState
+    reason: str
+    virt_type: str
+    """kvm, qemu, test, …"""
+    arch: str
+    machine: str
+    firmware: str
+    """bios or efi."""
+    is_persistent: bool
+    has_autostart: bool
+    has_saved_state: bool
+    has_pending_changes: bool
+    vcpus: int
+    vcpus_max: int
+    memory: int
+    memory_max: int
+    disks: tuple[DiskRecord, ...]
+    interfaces: tuple[InterfaceRecord, ...]
+    serials: tuple[SerialRecord, ...]
+    has_screen: bool
+    """A VNC display is defined."""
+    has_agent_channel: bool
+    is_agent_connected: bool
+    snapshots: int
+    started_at: float | None
+    """When the QEMU process began, where the worker can know (local pid file); else None."""
+    definition_hash: str
+    xml: str
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address of every interface, in order."""
+        return tuple(address for card in self.interfaces for address in card.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSample:
+    """One round of statistics of one active guest.
+
+    cpu: percent of the guest's own vCPUs since the last round. memory_used: resident bytes as
+    the guest sees them (balloon), else of the QEMU process; None until reported.
+    disk_*, net_*: bytes per second over all devices. is_answering: False while QEMU is stuck.
+    """
+
+    uuid: str
+    cpu: float | None
+    memory_used: int | None
+    memory: int
+    disk_read: float = 0.0
+    disk_written: float = 0.0
+    net_received: float = 0.0
+    net_sent: float = 0.0
+    is_answering: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRecord:
+    """One storage pool, list level. Source: virStoragePoolGetInfo, pool XML."""
+
+    uuid: str
+    name: str
+    type: str
+    path: str
+    is_active: bool
+    is_persistent: bool
+    has_autostart: bool
+    capacity: int
+    allocation: int
+    available: int
+    volumes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecord:
+    """One virtual network, list level. Source: network XML.
+
+    forward: nat, route, open, bridge, … ; empty means isolated. subnets: `192.168.122.0/24`.
+    """
+
+    uuid: str
+    name: str
+    forward: str
+    bridge: str
+    subnets: tuple[str, ...]
+    has_dhcp: bool
+    is_active: bool
+    is_persistent: bool
+    has_autostart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """What a host is and can do. Source: virNodeGetInfo, getVersion, capabilities, probes.
+
+    capabilities: probe name to answer, e.g. `{"guest.screenshot": true}`; probed once, cached.
+    has_cpu_flags, has_kvm_module, offers_kvm: three separate facts about acceleration
+    (flags vmx/svm, /dev/kvm, `<domain type='kvm'>` in capabilities); None: unknown (remote).
+    """
+
+    hostname: str
+    uri: str
+    driver: str
+    """QEMU, TEST, …"""
+    libvirt_version: str
+    hypervisor_version: str
+    arch: str
+    cpu_model: str
+    cpus: int
+    memory: int
+    has_cpu_flags: bool | None
+    has_kvm_module: bool | None
+    offers_kvm: bool
+    capabilities: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class HostSample:
+    """One round of host statistics. cpu: percent of all CPUs. memory_used: without caches."""
+
+    cpu: float | None
+    memory_used: int | None
+    guests_running: int

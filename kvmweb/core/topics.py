@@ -1,0 +1,44 @@
+"""Where notices go. A notice carries identity and revision, never content (DESIGN 5.2).
+
+A topic is a channel-layer group name: ASCII letters, digits, dots and dashes, under 100 characters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kvmweb.core.refs import Ref
+
+GUESTS = "guests"
+POOLS = "pools"
+NETWORKS = "networks"
+HOSTS = "hosts"
+PEOPLE = "people"
+"""Anything that can change what somebody may do: grants, teams, sessions, switched-off people."""
+JOBS = "jobs"
+AUDIT = "audit"
+USE = "use"
+"""One notice per host and round of statistics."""
+
+
+def of(ref: Ref) -> str:
+    """The topic of one object."""
+    return ".".join(part for part in (ref.kind, ref.host, ref.id) if part)
+
+
+def console(guest: Ref) -> str:
+    """Who sits at the consoles of this guest."""
+    return f"console.{guest.host}.{guest.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something changed: look again. ref: `str(Ref)`, or another identity for people and jobs."""
+
+    topic: str
+    ref: str
+    rev: int = 0
+
+    def message(self) -> dict[str, object]:
+        """As the channel layer carries it; consumers receive it in `notice()`."""
+        return {"type": "notice", "topic": self.topic, "ref": self.ref, "rev": self.rev}
