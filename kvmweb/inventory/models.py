@@ -1,0 +1,174 @@
+"""The mirror: what every host last told us. Written by the hub alone, read through services.
+
+Safe to drop and rebuild at any time; nothing of ours lives here (DESIGN 3).
+Every change of a row takes the next revision of the one `Revision` row inside the same
+transaction, so that revisions become visible in order on both databases.
+A row that went away stays for a while as `is_gone`, so that an old page can learn of it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import connection, models
+from django.db.models import F
+
+from kvmweb.core import records, refs
+
+
+class Revision(models.Model):
+    """One row: the revision of the newest change."""
+
+    value = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @classmethod
+    def current(cls) -> int:
+        """The newest revision; 0 for an empty mirror."""
+        with connection.cursor() as cursor:  # asked on every page: the ORM takes ten times as long
+            cursor.execute(f"SELECT value FROM {cls._meta.db_table} WHERE id = 1")  # noqa: S608
+            row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    @classmethod
+    def advance(cls) -> int:
+        """Take the next revision; holds the row until the transaction ends."""
+        if not cls.objects.filter(pk=1).update(value=F("value") + 1):
+            cls.objects.get_or_create(pk=1, defaults={"value": 1})
+        return int(cls.objects.values_list("value", flat=True).get(pk=1))
+
+
+class HostMirror(models.Model):
+    """Connection and facts of one host. record: `HostRecord` as plain JSON, at first empty."""
+
+    host = models.CharField(max_length=31, unique=True)
+    state = models.CharField(max_length=16, default=records.HostState.CONNECTING)
+    reason = models.TextField(blank=True)
+    since = models.DateTimeField(auto_now_add=True)
+    heard_at = models.DateTimeField(null=True, blank=True)
+    """When the host last answered anything: the age of its greyed rows."""
+    record = models.JSONField(default=dict)
+    cpu = models.FloatField(null=True, blank=True)
+    memory_used = models.BigIntegerField(null=True, blank=True)
+    history = models.JSONField(default=list)
+    """The last 60 rounds: `[[epoch, cpu, memory_used], …]`."""
+    rev = models.BigIntegerField(default=0, db_index=True)
+    holder = models.CharField(max_length=32, blank=True)
+    """Token of the hub that writes this host's rows; every one of its transactions checks it."""
+
+    def __str__(self) -> str:
+        return self.host
+
+    @property
+    def ref(self) -> refs.Ref:
+        """Its name on every floor."""
+        return refs.host(self.host)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether what the mirror says of this host is current."""
+        return self.state == records.HostState.UP
+
+
+class Mirrored(models.Model):
+    """What guests, pools and networks share. record: the record as plain JSON."""
+
+    kind: ClassVar[refs.Kind]
+
+    host = models.CharField(max_length=31)
+    uuid = models.CharField(max_length=36)
+    name = models.CharField(max_length=255)
+    name_fold = models.CharField(max_length=255)
+    """Case-folded, for search and order."""
+    record = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64)
+    """Of the record: the same digest means no difference, no noise."""
+    rev = models.BigIntegerField(default=0, db_index=True)
+    is_gone = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ref(self) -> refs.Ref:
+        """Its name on every floor."""
+        return refs.Ref(self.kind, self.host, self.uuid)
+
+
+class Guest(Mirrored):
+    """A guest. What the list shows, sorts or filters by has a column; the rest is in `record`
+    (`GuestRecord` without xml, which is in `GuestDefinition`)."""
+
+    kind = refs.Kind.GUEST
+
+    title = models.CharField(max_length=255, blank=True)
+    state = models.CharField(max_length=16)
+    vcpus = models.IntegerField(default=0)
+    memory = models.BigIntegerField(default=0)
+    has_autostart = models.BooleanField(default=False)
+    tags = models.TextField(blank=True)
+    """`|web|prod|`: every tag between bars."""
+    addresses = models.TextField(blank=True)
+    """Space-separated, in order."""
+    running_since = models.DateTimeField(null=True, blank=True)
+    cpu = models.FloatField(null=True, blank=True)
+    memory_used = models.BigIntegerField(null=True, blank=True)
+    is_answering = models.BooleanField(default=True)
+    sampled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="guest_identity")]
+        indexes = [
+            models.Index(fields=["is_gone", "name_fold", "host", "uuid"], name="guest_by_name"),
+            models.Index(
+                fields=["is_gone", "state", "name_fold", "host", "uuid"], name="guest_by_state"
+            ),
+            models.Index(fields=["is_gone", "host", "state"], name="guest_counted"),
+        ]
+
+
+class GuestDefinition(models.Model):
+    """The XML of a guest, passwords masked by libvirt: apart, so that lists stay lean."""
+
+    guest = models.OneToOneField(Guest, on_delete=models.CASCADE, related_name="definition")
+    xml = models.TextField()
+
+    def __str__(self) -> str:
+        return f"definition of {self.guest_id}"
+
+
+class GuestHistory(models.Model):
+    """The last 60 rounds of statistics of a running guest.
+
+    samples: `[[epoch, cpu, memory_used, disk_read, disk_written, net_received, net_sent], …]`.
+    """
+
+    guest = models.OneToOneField(Guest, on_delete=models.CASCADE, related_name="history")
+    samples = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"history of {self.guest_id}"
+
+
+class Pool(Mirrored):
+    """A storage pool, list level."""
+
+    kind = refs.Kind.POOL
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="pool_identity")]
+
+
+class Network(Mirrored):
+    """A virtual network, list level."""
+
+    kind = refs.Kind.NETWORK
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="network_identity")]

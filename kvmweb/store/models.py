@@ -1,0 +1,24 @@
+"""Where Django looks for models; each noun has its own file."""
+
+from kvmweb.store.audit import AuditEntry
+from kvmweb.store.consoles import Seat, Ticket
+from kvmweb.store.hosts import Host
+from kvmweb.store.jobs import Job
+from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
+from kvmweb.store.sessions import Session
+
+__all__ = [
+    "AuditEntry",
+    "CustomRole",
+    "Grant",
+    "Host",
+    "Job",
+    "Person",
+    "ResetLink",
+    "RightsEpoch",
+    "Seat",
+    "Session",
+    "SetupLink",
+    "Team",
+    "Ticket",
+]
