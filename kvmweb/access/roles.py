@@ -1,0 +1,29 @@
+"""The built-in roles: named sets of verbs. `store.CustomRole`s are sets of the same."""
+
+from __future__ import annotations
+
+from kvmweb.access.verbs import VERBS
+
+_SEE = {"guest.view", "host.view", "pool.view", "network.view"}
+_CONSOLE = {"guest.view", "console.watch", "console.drive"}
+_POWER = {
+    "guest.start", "guest.shutdown", "guest.reboot", "guest.reset", "guest.destroy",
+    "guest.suspend", "guest.resume", "guest.save", "guest.discard", "guest.nmi", "job.view",
+}  # fmt: skip
+_EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
+
+ROLES: dict[str, frozenset[str]] = {
+    "viewer": frozenset(_SEE),
+    "console": frozenset(_CONSOLE),
+    "operator": frozenset(_SEE | _CONSOLE | _POWER),
+    "editor": frozenset(_SEE | _CONSOLE | _POWER | _EDIT),
+    "creator": frozenset(_SEE | _CONSOLE | _POWER | _EDIT),
+    "storage-admin": frozenset({"pool.view", "host.view"}),
+    "network-admin": frozenset({"network.view", "host.view"}),
+    "host-admin": frozenset(
+        _SEE | _CONSOLE | _POWER | _EDIT | {"console.takeover", "host.add", "host.remove"}
+    ),
+    "auditor": frozenset(_SEE | {"audit.view", "people.view", "job.view", "guest.definition"}),
+    "project-owner": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | {"console.takeover"}),
+    "administrator": frozenset(VERBS),
+}

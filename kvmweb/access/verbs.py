@@ -1,0 +1,63 @@
+"""Every verb there is. A guarded service names one; a role is a set of them; an offer shows one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kvmweb.core.refs import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """kind: what it acts on; None for the portal. is_change: audited, not run unaudited."""
+
+    name: str
+    kind: Kind | None
+    is_change: bool = True
+
+
+_READ = [
+    ("guest.view", Kind.GUEST),
+    ("guest.definition", Kind.GUEST),
+    ("host.view", Kind.HOST),
+    ("pool.view", Kind.POOL),
+    ("network.view", Kind.NETWORK),
+    ("people.view", None),
+    ("audit.view", None),
+    ("job.view", None),
+]
+_CHANGE = [
+    ("guest.start", Kind.GUEST),
+    ("guest.shutdown", Kind.GUEST),
+    ("guest.reboot", Kind.GUEST),
+    ("guest.reset", Kind.GUEST),
+    ("guest.destroy", Kind.GUEST),
+    ("guest.suspend", Kind.GUEST),
+    ("guest.resume", Kind.GUEST),
+    ("guest.save", Kind.GUEST),
+    ("guest.discard", Kind.GUEST),
+    ("guest.nmi", Kind.GUEST),
+    ("guest.autostart", Kind.GUEST),
+    ("guest.describe", Kind.GUEST),
+    ("console.watch", Kind.GUEST),
+    ("console.drive", Kind.GUEST),
+    ("console.takeover", Kind.GUEST),
+    ("host.add", None),
+    ("host.remove", Kind.HOST),
+    ("people.change", None),
+    ("people.grant", None),
+    ("settings.change", None),
+]
+
+VERBS: dict[str, Verb] = {
+    **{name: Verb(name, kind, is_change=False) for name, kind in _READ},
+    **{name: Verb(name, kind) for name, kind in _CHANGE},
+}
+
+VIEW: dict[Kind, str] = {
+    Kind.GUEST: "guest.view",
+    Kind.HOST: "host.view",
+    Kind.POOL: "pool.view",
+    Kind.NETWORK: "network.view",
+}
+"""The verb without which an object does not exist for a person."""
