@@ -1,0 +1,125 @@
+"""One guest with everything that its page shows: a few queries of the mirror, no libvirt call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from kvmweb.access import judge
+from kvmweb.core import wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.details import Asked, GuestDetails, GuestUse, HostLine
+from kvmweb.core.errors import NotFound
+from kvmweb.core.records import GuestRecord, GuestState, HostState
+from kvmweb.core.refs import Ref
+from kvmweb.inventory import models as mirror
+from kvmweb.services import power, power_line
+from kvmweb.services.guard import guarded
+from kvmweb.services.power_line import Outcome
+from kvmweb.store.models import AuditEntry, Host
+
+LATELY = timedelta(minutes=30)
+TOLD_WITHIN = timedelta(seconds=power_line.PATIENCE_S)
+_NOTHING_HAPPENED = ("denied", Outcome.UNCHANGED)
+_LIMITS = {
+    right: max(verb.limit_s for verb in power.TABLE.values() if verb.right == right)
+    for right in power.RIGHTS
+    if right not in ("guest.autostart", "guest.describe")
+}
+
+
+@guarded("guest.view")
+def show(actor: Actor, ref: Ref) -> GuestDetails:
+    """What the mirror knows. Raises NotFound for a guest that is gone."""
+    rev = mirror.Revision.current()
+    guest = _row(ref)
+    host = mirror.HostMirror.objects.filter(host=ref.host).first()
+    return GuestDetails(
+        ref=ref,
+        host=_host(ref, host),
+        record=wire.from_plain(GuestRecord, {**guest.record, "xml": ""}),
+        use=_use(guest),
+        is_answering=guest.is_answering,
+        rev=rev,
+        offers=power.offers(actor, guest, host),
+        may_read_definition=judge.can(actor, "guest.definition", ref),
+        asked=_asked(ref),
+    )
+
+
+@guarded("guest.definition")
+def definition(actor: Actor, ref: Ref) -> str:
+    """The XML, passwords masked by libvirt; live while the guest is active. Raises NotFound."""
+    found = mirror.GuestDefinition.objects.filter(guest=_row(ref)).values_list("xml", flat=True)
+    return found.first() or ""
+
+
+@guarded("guest.view")
+def use(actor: Actor, ref: Ref) -> GuestUse:
+    """What changes every two seconds, for one query more than the judge's. Raises NotFound."""
+    guest = mirror.Guest.objects.select_related("history").filter(
+        host=ref.host, uuid=ref.id, is_gone=False
+    )
+    found = guest.only(
+        "cpu", "memory", "memory_used", "is_answering", "state", "history__samples"
+    ).first()
+    if found is None:
+        raise NotFound(ref=str(ref))
+    return _use(found)
+
+
+def _use(guest: mirror.Guest) -> GuestUse:
+    kept: list[list[float | None]] = guest.history.samples if hasattr(guest, "history") else []
+    return GuestUse(
+        is_active=GuestState(guest.state).is_active,
+        memory=guest.memory,
+        cpu=guest.cpu,
+        memory_used=guest.memory_used,
+        samples=tuple(tuple(sample) for sample in kept),
+    )
+
+
+@guarded("guest.view")
+def name(actor: Actor, ref: Ref) -> str:
+    """What the guest is called. Raises NotFound."""
+    return _row(ref).name
+
+
+def _row(ref: Ref) -> mirror.Guest:
+    rows = mirror.Guest.objects.select_related("history")
+    found = rows.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    if found is None:
+        raise NotFound(ref=str(ref))
+    return found
+
+
+def _host(ref: Ref, host: mirror.HostMirror | None) -> HostLine:
+    stored = Host.objects.filter(key=ref.host).first()
+    return HostLine(
+        ref=ref.on_host,
+        name=stored.name if stored else ref.host,
+        uri=stored.uri if stored else "",
+        state=HostState(host.state) if host else HostState.CONNECTING,
+        heard_at=host.heard_at if host else None,
+    )
+
+
+def _asked(ref: Ref) -> Asked | None:
+    """The newest power act, whoever asked: under way, done, or failed after the asker had left.
+
+    What fails at once is told to its asker alone; what stayed begun beyond its limit was lost with
+    the process that carried it.
+    """
+    now = timezone.now()
+    entries = AuditEntry.objects.filter(ref=str(ref), verb__in=_LIMITS, at__gte=now - LATELY)
+    for entry in entries.exclude(outcome__in=_NOTHING_HAPPENED)[:5]:
+        is_lost = (
+            entry.outcome == "begun" and (now - entry.at).total_seconds() > _LIMITS[entry.verb]
+        )
+        is_told = entry.ended_at is not None and entry.ended_at - entry.at < TOLD_WITHIN
+        if is_lost or (is_told and entry.outcome != "ok"):
+            continue
+        problem = str(entry.detail.get("problem", ""))
+        return Asked(entry.verb, entry.at, entry.outcome, problem)
+    return None

@@ -1,0 +1,160 @@
+"""Long work: ask for it, see it, cancel it. How it is carried out stands in `job_worker`.
+
+Who asked for a job always sees and cancels it; others see it with job.view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from kvmweb.access import judge
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import Denied, Invalid, NotFound
+from kvmweb.core.jobs import JobRecord, JobState, JobStep
+from kvmweb.core.refs import Kind, Ref
+from kvmweb.core.topics import JOBS, Notice
+from kvmweb.hub import publisher
+from kvmweb.inventory import models as mirror
+from kvmweb.services import job_worker, presses
+from kvmweb.services.guard import open_to_all, sifted
+from kvmweb.store.models import Job
+
+MOST = 1000
+LOST_AFTER = timedelta(seconds=15)
+"""Without a beat for so long a running job has lost its worker: it beats every 2 s."""
+
+
+@open_to_all("asks for nothing that the guard does not judge guest by guest when it runs")
+def ask_bulk(actor: Actor, word: str, wanted: Sequence[Ref]) -> UUID:
+    """One press on many guests; the job that will report on each. Raises Invalid."""
+    if word not in presses.WORDS:
+        raise Invalid(f"no such act: {word[:40]}")
+    found = list(dict.fromkeys(ref for ref in wanted if ref.kind is Kind.GUEST))
+    if not found or len(found) > MOST:
+        raise Invalid(f"1 to {MOST} guests")
+    names = seen_names(actor, found)
+    steps = [
+        {"ref": str(ref), "name": names.get(ref, ""), "state": JobState.WAITING} for ref in found
+    ]
+    with transaction.atomic():
+        job = Job.objects.create(
+            person_id=actor.person_id or None,
+            verb=word,
+            arguments={"actor": actor.name, "session": actor.session, "address": actor.address},
+            steps=steps,
+        )
+        job_worker.run.enqueue(str(job.pk))
+    publisher.publish(Notice(JOBS, str(job.pk)))
+    return job.pk
+
+
+@sifted("guest.view")
+def seen_names(actor: Actor, wanted: Sequence[Ref]) -> dict[Ref, str]:
+    """The names of those of these guests that exist for this actor."""
+    reach = judge.reach(actor, "guest.view")
+    rows = mirror.Guest.objects.filter(
+        is_gone=False,
+        host__in={ref.host for ref in wanted},
+        uuid__in={ref.id for ref in wanted},
+    ).values_list("host", "uuid", "name")
+    names = {Ref(Kind.GUEST, host, uuid): name for host, uuid, name in rows}
+    return {ref: names[ref] for ref in wanted if ref in names and reach.covers(ref)}
+
+
+@open_to_all("judged inside: one's own jobs, and with job.view anybody's")
+def show(actor: Actor, job_id: UUID) -> JobRecord:
+    """One job as it stands. Raises NotFound."""
+    job = Job.objects.select_related("person").filter(_visible(actor), pk=job_id).first()
+    if job is None:
+        raise NotFound(ref=str(job_id))
+    if _is_lost(job):
+        _interrupt(job)
+    return record(job, actor)
+
+
+@open_to_all("judged inside: one's own jobs, and with job.view anybody's")
+def list_(actor: Actor, *, most: int = 50) -> list[JobRecord]:
+    """The newest jobs first."""
+    found = list(
+        Job.objects.select_related("person").filter(_visible(actor)).order_by("-created_at")[:most]
+    )
+    for job in found:
+        if _is_lost(job):
+            _interrupt(job)
+    return [record(job, actor) for job in found]
+
+
+@open_to_all("judged inside: one's own jobs; anybody's for who may change settings")
+def cancel(actor: Actor, job_id: UUID) -> None:
+    """Begin no further step; those under way end by themselves. Raises NotFound, Denied."""
+    job = Job.objects.filter(_visible(actor), pk=job_id).first()
+    if job is None:
+        raise NotFound(ref=str(job_id))
+    if not _may_cancel(actor, job):
+        raise Denied(verb="job.cancel")
+    Job.objects.filter(pk=job_id, state__in=(JobState.WAITING, JobState.RUNNING)).update(
+        is_cancel_asked=True
+    )
+    publisher.publish(Notice(JOBS, str(job_id)))
+
+
+@open_to_all("a pure function")
+def record(job: Job, actor: Actor) -> JobRecord:
+    """The row as its reader sees it."""
+    return JobRecord(
+        id=job.pk,
+        word=job.verb,
+        state=JobState(job.state),
+        person_name=str(job.person) if job.person else str(job.arguments.get("actor", "")),
+        steps=tuple(_step(step) for step in job.steps),
+        created_at=job.created_at,
+        ended_at=job.ended_at,
+        is_cancel_asked=job.is_cancel_asked,
+        may_cancel=_may_cancel(actor, job) and not JobState(job.state).is_over,
+    )
+
+
+def _step(step: dict[str, Any]) -> JobStep:
+    return JobStep(
+        ref=Ref.parse(step["ref"]),
+        name=step.get("name", ""),
+        state=JobState(step["state"]),
+        problem=step.get("problem", ""),
+        detail=step.get("detail", ""),
+    )
+
+
+def _visible(actor: Actor) -> Q:
+    return Q() if judge.can(actor, "job.view") else Q(person_id=actor.person_id)
+
+
+def _may_cancel(actor: Actor, job: Job) -> bool:
+    is_own = job.person_id is not None and job.person_id == actor.person_id
+    return is_own or judge.can(actor, "settings.change")
+
+
+def _is_lost(job: Job) -> bool:
+    if job.state != JobState.RUNNING:
+        return False
+    return job.beat_at is None or job.beat_at < timezone.now() - LOST_AFTER
+
+
+def _interrupt(job: Job) -> None:
+    """Say so once; a step that was under way may or may not have happened."""
+    for step in job.steps:
+        if step["state"] == JobState.RUNNING:
+            step["state"] = JobState.INTERRUPTED
+        elif step["state"] == JobState.WAITING:
+            step["state"] = JobState.CANCELLED
+    job.state, job.ended_at = JobState.INTERRUPTED, timezone.now()
+    Job.objects.filter(pk=job.pk, state=JobState.RUNNING, beat_at=job.beat_at).update(
+        state=job.state, steps=job.steps, ended_at=job.ended_at
+    )
+    publisher.publish(Notice(JOBS, str(job.pk)))

@@ -1,0 +1,36 @@
+"""Rows of the mirror that an actor may see, as conditions for its tables: no data of its own."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from kvmweb.access import judge
+from kvmweb.access.verbs import VIEW
+from kvmweb.core.actors import Actor
+from kvmweb.core.refs import Kind
+from kvmweb.services.guard import internal
+
+
+@internal("a condition for a query; reads nothing")
+def where(reach: judge.Reach) -> Q:
+    """The objects of a host's table that lie within this reach."""
+    if reach.everything:
+        return Q()
+    found = Q(host__in=reach.hosts)
+    for ref in reach.objects:
+        found |= Q(host=ref.host, uuid=ref.id)
+    return found
+
+
+@internal("a condition for a query; reads nothing")
+def of_kind(actor: Actor, kind: Kind) -> Q:
+    """The living objects of this kind that exist for this actor."""
+    # "IN (0)", for SQLite finds no index for the "NOT is_gone" that is_gone=False becomes.
+    return where(judge.reach(actor, VIEW[kind])) & Q(is_gone__in=[False])
+
+
+@internal("a condition for a query; reads nothing")
+def of_hosts(actor: Actor, field: str = "key") -> Q:
+    """The hosts that exist for this actor. field: the column that holds the host's key."""
+    reach = judge.reach(actor, VIEW[Kind.HOST])
+    return Q() if reach.everything else Q(**{f"{field}__in": reach.hosts})
