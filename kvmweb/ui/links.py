@@ -1,0 +1,32 @@
+"""Where things live: the address of every object and of every action on it."""
+
+from __future__ import annotations
+
+from django.urls import get_script_prefix
+
+from kvmweb.core import refs
+from kvmweb.ui import words
+
+PLACES: dict[refs.Kind, str] = {
+    refs.Kind.HOST: "hosts",
+    refs.Kind.GUEST: "guests",
+    refs.Kind.POOL: "storage",
+    refs.Kind.NETWORK: "networks",
+}
+
+
+LISTED = frozenset({refs.Kind.POOL, refs.Kind.NETWORK})
+"""Kinds without a page of their own yet: they are found in their list."""
+
+
+def of(ref: refs.Ref) -> str:
+    """The page of this object."""
+    if ref.kind in LISTED:
+        return f"{get_script_prefix()}{PLACES[ref.kind]}/#{ref.dom_id}"
+    parts = (PLACES[ref.kind], ref.host, ref.id)
+    return get_script_prefix() + "/".join(part for part in parts if part) + "/"
+
+
+def action(ref: refs.Ref, verb: str) -> str:
+    """Where this verb is posted (and, by GET, asked about)."""
+    return f"{of(ref)}{words.verb(verb).path}/"

@@ -1,0 +1,165 @@
+"""Sentences for people: one and a next step for every problem, one for every obstacle.
+
+What the portal calls things stands in `ui.words`. A problem's context fills the sentence; where it
+lacks a value the general sentence is used, so that no message ever shows a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from kvmweb.core import errors, offers, records
+from kvmweb.ui import words
+from kvmweb.ui.words import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What happened, and what to do next. detail: technical words, folded away."""
+
+    sentence: str
+    step: str
+    tone: str = "bad"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    general: Text
+    step: Text
+    exact: Text = ""
+    tone: str = "bad"
+
+
+_PROBLEMS: dict[str, _Message] = {
+    "fault": _Message(
+        _("Something went wrong in the portal."),
+        _("Try again. If it happens again, tell your administrator the time."),
+    ),
+    "not-found": _Message(
+        _("There is nothing here."),
+        _("It may have been deleted, or you have no access to it."),
+    ),
+    "denied": _Message(
+        _("You do not have the right to do this."),
+        _("Ask an administrator for a role that includes it."),
+        _("You do not have the right “%(verb)s” here."),
+    ),
+    "wrong-state": _Message(
+        _("This is not possible in the present state."),
+        _("Look at the current state and choose again."),
+        _("This is not possible in the state “%(state)s”."),
+        "warn",
+    ),
+    "exists": _Message(
+        _("A thing of this name is already there."),
+        _("Choose another name."),
+        _("“%(name)s” is already there."),
+        "warn",
+    ),
+    "busy": _Message(
+        _("Another operation is at work on it."),
+        _("Wait a moment and try again."),
+        tone="warn",
+    ),
+    "conflict": _Message(
+        _("It was changed by someone else in the meantime. Nothing was written."),
+        _("Reload the page, then make your change again."),
+        tone="warn",
+    ),
+    "invalid": _Message(
+        _("Something in the form is not right."),
+        _("Correct the marked fields."),
+        tone="warn",
+    ),
+    "not-supported": _Message(
+        _("This host or guest cannot do that."),
+        _("The page of the host lists what it can do."),
+        tone="warn",
+    ),
+    "agent-silent": _Message(
+        _("The guest agent did not answer."),
+        _("Check that qemu-guest-agent runs in the guest, or use the ACPI way."),
+        tone="warn",
+    ),
+    "quota": _Message(
+        _("This would exceed a limit."),
+        _("Free something first, or ask for a higher limit."),
+        tone="warn",
+    ),
+    "cancelled": _Message(
+        _("It was cancelled."),
+        _("Nothing more will happen. Start it again if you want it."),
+        tone="info",
+    ),
+    "host-down": _Message(
+        _("The host is not answering."),
+        _("What you see may be old. It is tried again by itself."),
+        _("Host %(host)s is not answering."),
+    ),
+}
+
+OBSTACLES: dict[str, Text] = {
+    offers.Obstacle.NONE: "",
+    offers.Obstacle.NO_RIGHT: _("You do not have this right here. Ask an administrator for it."),
+    offers.Obstacle.NOT_RUNNING: _("The guest is not running. Start it first."),
+    offers.Obstacle.RUNNING: _("The guest is running. Shut it down first."),
+    offers.Obstacle.PAUSED: _("The guest is paused. Resume it first."),
+    offers.Obstacle.NOT_PAUSED: _("The guest is not paused."),
+    offers.Obstacle.SHUTTING_DOWN: _("The guest is shutting down. Wait, or force it off."),
+    offers.Obstacle.SUSPENDED: _("The guest sleeps. Resume it first."),
+    offers.Obstacle.CRASHED: _("The guest has crashed. Reset it, or force it off."),
+    offers.Obstacle.NOT_ANSWERING: _("QEMU does not answer. Wait, or force the guest off."),
+    offers.Obstacle.TRANSIENT: _("The guest has no stored definition. It is gone when it stops."),
+    offers.Obstacle.SAVED_STATE: _("A saved state is waiting. Start continues from it."),
+    offers.Obstacle.NO_SAVED_STATE: _("There is no saved state."),
+    offers.Obstacle.NO_AGENT: _("The guest agent is not connected."),
+    offers.Obstacle.NO_SCREEN: _("The guest has no VNC screen."),
+    offers.Obstacle.NO_SERIAL: _("The guest has no serial port."),
+    offers.Obstacle.NOT_SUPPORTED: _("This host cannot do it."),
+    offers.Obstacle.HOST_AWAY: _("The host is not answering."),
+}
+
+_REASONS: dict[str, Text] = {
+    "guest.suspend": _("The guest is already paused."),
+    "guest.resume": _("The guest is not paused."),
+}
+
+
+def problem(found: errors.Problem) -> Said:
+    """The sentence, step and tone of this problem, in the language that is active now."""
+    message = _PROBLEMS.get(found.code, _PROBLEMS["fault"])
+    sentence = str(message.general)
+    if message.exact:
+        values = _in_words(found.context)
+        try:
+            sentence = str(message.exact) % values
+        except KeyError:
+            sentence = str(message.general)
+    detail = found.detail if found.detail != found.code else ""
+    return Said(sentence, str(message.step), message.tone, detail)
+
+
+def obstacle(offer: offers.Offer) -> str:
+    """Why this offer is not possible; empty when it is."""
+    if offer.obstacle is offers.Obstacle.NO_RIGHT:
+        return _now("You do not have the right “%(verb)s” here. Ask an administrator for it.") % {
+            "verb": words.verb(offer.verb).label
+        }
+    if offer.obstacle in (offers.Obstacle.PAUSED, offers.Obstacle.NOT_PAUSED):
+        return str(_REASONS.get(offer.verb, OBSTACLES[offer.obstacle]))
+    return str(OBSTACLES.get(offer.obstacle, OBSTACLES[offers.Obstacle.NOT_SUPPORTED]))
+
+
+def _in_words(context: Mapping[str, str]) -> dict[str, str]:
+    """The context with verbs and states said in the reader's language."""
+    said = dict(context)
+    if "verb" in said:
+        said["verb"] = str(words.verb(said["verb"]).label)
+    if said.get("state") in set(records.GuestState):
+        said["state"] = str(words.guest_state(said["state"]).label)
+    return said

@@ -1,0 +1,62 @@
+"""Template filters of the pages about people and of the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+
+from kvmweb.core import plain
+from kvmweb.ui import acts, words
+
+register = template.Library()
+
+
+@register.simple_tag
+def idle_s() -> int:
+    """Seconds without activity after which a session ends."""
+    return int(settings.KVMWEB_IDLE_S)
+
+
+@register.filter
+def act_label(verb: str) -> words.Text:
+    """What an act in the audit is called."""
+    return acts.label(verb)
+
+
+@register.filter
+def outcome_state(outcome: str) -> words.State:
+    """How its outcome is shown."""
+    return acts.shown(outcome)
+
+
+@register.filter
+def detail_text(detail: dict[str, Any]) -> str:
+    """The values of an act on one line, in which nothing hides."""
+    parts = [str(acts.detail(str(detail["act"])))] if "act" in detail else []
+    parts += [
+        f"{key}: {_value(value)}"
+        for key, value in detail.items()
+        if key != "act" and value not in ("", [], None)
+    ]
+    return plain.line("; ".join(parts), 500)
+
+
+@register.filter
+def browser(agent: str) -> str:
+    """Which browser on which system, as far as its header says."""
+    known = [
+        ("Edg/", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ]
+    systems = ["Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux"]
+    name = next((label for sign, label in known if sign in agent), "")
+    system = next((label for label in systems if label in agent), "")
+    return " · ".join(part for part in (name, system) if part) or plain.line(agent, 60)
+
+
+def _value(value: Any) -> str:
+    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)

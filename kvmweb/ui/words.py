@@ -1,0 +1,224 @@
+"""What things are called and how they look: a word, an icon and a tone for every state and verb.
+
+Tones: good, info, busy, warn, bad, calm. Colour is never alone: each tone comes with its icon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from kvmweb.core import records, refs
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a state is shown."""
+
+    label: Text
+    icon: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """How an action is shown. doing: said at once after the click, until the event decides.
+
+    path: the last part of the action's URL. is_forceful: asks before it acts.
+    """
+
+    label: Text
+    icon: str
+    doing: Text = ""
+    path: str = ""
+    is_forceful: bool = False
+
+
+_UNKNOWN = State(_("Unknown"), "help", "calm")
+
+_GUEST_STATES: dict[str, State] = {
+    records.GuestState.NO_STATE: _UNKNOWN,
+    records.GuestState.RUNNING: State(_("Running"), "running", "good"),
+    records.GuestState.BLOCKED: State(_("Running"), "running", "good"),
+    records.GuestState.PAUSED: State(_("Paused"), "paused", "warn"),
+    records.GuestState.SHUTTING_DOWN: State(_("Shutting down"), "busy", "busy"),
+    records.GuestState.SHUT_OFF: State(_("Shut off"), "off", "calm"),
+    records.GuestState.CRASHED: State(_("Crashed"), "bad", "bad"),
+    records.GuestState.SUSPENDED: State(_("Suspended"), "asleep", "warn"),
+}
+
+_HOST_STATES: dict[str, State] = {
+    records.HostState.CONNECTING: State(_("Connecting"), "busy", "busy"),
+    records.HostState.UP: State(_("Connected"), "good", "good"),
+    records.HostState.SILENT: State(_("Not answering"), "clock", "warn"),
+    records.HostState.DOWN: State(_("Not connected"), "unlink", "bad"),
+}
+
+ACTIVE = State(_("Active"), "good", "good")
+INACTIVE = State(_("Inactive"), "off", "calm")
+STUCK = State(_("Not answering"), "clock", "warn")
+"""A guest whose QEMU process does not answer, whatever libvirt calls its state."""
+
+_VERBS: dict[str, Verb] = {
+    "host.view": Verb(_("See hosts"), "host"),
+    "host.add": Verb(_("Add a host"), "add"),
+    "host.remove": Verb(_("Remove a host"), "delete", is_forceful=True),
+    "pool.view": Verb(_("See storage pools"), "storage"),
+    "pool.refresh": Verb(_("Refresh"), "reboot", _("refreshing…"), "refresh"),
+    "network.view": Verb(_("See networks"), "network"),
+    "guest.view": Verb(_("See guests"), "guest"),
+    "guest.start": Verb(_("Start"), "play", _("starting…"), "start"),
+    "guest.start_paused": Verb(_("Start paused"), "play-paused", _("starting…"), "start-paused"),
+    "guest.restore": Verb(_("Restore"), "restore", _("restoring…"), "restore"),
+    "guest.shutdown": Verb(_("Shut down"), "power", _("shutting down…"), "shutdown"),
+    "guest.start_fresh": Verb(
+        _("Discard saved state and start"), "play", _("starting…"), "start-fresh", is_forceful=True
+    ),
+    "guest.shutdown_acpi": Verb(
+        _("Shut down by ACPI"), "power", _("shutting down…"), "shutdown-acpi"
+    ),
+    "guest.shutdown_agent": Verb(
+        _("Shut down by guest agent"), "power", _("shutting down…"), "shutdown-agent"
+    ),
+    "guest.reboot": Verb(_("Reboot"), "reboot", _("rebooting…"), "reboot"),
+    "guest.reboot_agent": Verb(
+        _("Reboot by guest agent"), "reboot", _("rebooting…"), "reboot-agent"
+    ),
+    "guest.reset": Verb(_("Reset"), "reset", _("resetting…"), "reset", is_forceful=True),
+    "guest.destroy": Verb(
+        _("Force off"), "force-off", _("forcing off…"), "destroy", is_forceful=True
+    ),
+    "guest.suspend": Verb(_("Pause"), "pause", _("pausing…"), "suspend"),
+    "guest.resume": Verb(_("Resume"), "play", _("resuming…"), "resume"),
+    "guest.save": Verb(pgettext_lazy("state of a guest", "Save"), "save", _("saving…"), "save"),
+    "guest.discard_saved": Verb(_("Discard saved state"), "delete"),
+    "guest.discard": Verb(
+        _("Discard saved state"), "delete", _("discarding…"), "discard", is_forceful=True
+    ),
+    "guest.nmi": Verb(_("Send NMI"), "bolt", _("sending…"), "nmi", is_forceful=True),
+    "guest.autostart": Verb(_("Autostart"), "autostart", path="autostart"),
+    "guest.describe": Verb(_("Edit description"), "edit", path="describe"),
+    "guest.sendkeys": Verb(_("Send keys"), "keyboard", path="sendkeys"),
+    "guest.screenshot": Verb(_("Screenshot"), "camera", path="screenshot"),
+    "guest.definition": Verb(_("See the definition"), "clipboard"),
+    "console.watch": Verb(_("Watch the console"), "eye"),
+    "console.drive": Verb(_("Use the console"), "console"),
+    "console.takeover": Verb(_("Take over the console"), "console"),
+    "people.view": Verb(_("See people"), "people"),
+    "people.change": Verb(_("Change people and teams"), "people"),
+    "people.grant": Verb(_("Give and take grants"), "shield"),
+    "audit.view": Verb(_("See the audit"), "history"),
+    "job.view": Verb(_("See jobs"), "activity"),
+    "settings.change": Verb(_("Change settings"), "settings"),
+}
+
+_FORWARDS: dict[str, Text] = {
+    "": _("Isolated"),
+    "nat": _("NAT"),
+    "route": _("Routed"),
+    "open": _("Open"),
+    "bridge": _("Bridge"),
+    "private": _("Private (direct)"),
+    "vepa": _("VEPA (direct)"),
+    "passthrough": _("Passthrough (direct)"),
+    "hostdev": _("Host device"),
+}
+
+_POOL_TYPES: dict[str, Text] = {
+    "dir": _("Directory"),
+    "fs": _("File system"),
+    "netfs": _("Network file system"),
+    "logical": _("LVM volume group"),
+    "disk": _("Disk"),
+    "iscsi": _("iSCSI target"),
+    "iscsi-direct": _("iSCSI (direct)"),
+    "scsi": _("SCSI adapter"),
+    "mpath": _("Multipath"),
+    "rbd": _("Ceph RBD"),
+    "sheepdog": _("Sheepdog"),
+    "gluster": _("Gluster"),
+    "zfs": _("ZFS"),
+    "vstorage": _("Virtuozzo storage"),
+}
+
+KINDS: dict[refs.Kind, Text] = {
+    refs.Kind.HOST: _("Hosts"),
+    refs.Kind.GUEST: _("Guests"),
+    refs.Kind.POOL: _("Storage pools"),
+    refs.Kind.NETWORK: _("Networks"),
+}
+
+_ABILITIES: dict[str, Text] = {
+    "guest.agent": _("Guest agent"),
+    "guest.hotplug": _("Hot-plug"),
+    "guest.open_screen": _("Screens without an open port"),
+    "guest.open_serial": _("Serial consoles"),
+    "guest.statistics": _("Statistics"),
+    "guest.validate": _("Check of definitions"),
+    "network.leases": _("Leases of networks"),
+    "pool.capabilities": _("Capabilities of pools"),
+}
+_OUTCOMES: dict[str, Text] = {
+    "begun": _("Begun"),
+    "ok": _("Done"),
+    "fault": _("Portal fault"),
+    "not-found": _("Not found"),
+    "denied": _("Refused"),
+    "wrong-state": _("Wrong state"),
+    "exists": _("Already there"),
+    "busy": _("Busy"),
+    "conflict": _("Conflict"),
+    "invalid": _("Invalid"),
+    "not-supported": _("Not supported"),
+    "agent-silent": _("Agent silent"),
+    "quota": _("Over the limit"),
+    "cancelled": _("Cancelled"),
+    "host-down": _("Host not answering"),
+}
+PAGES: Text = _("Pages")
+
+
+def guest_state(state: str, *, is_answering: bool = True) -> State:
+    """How this guest state is shown; a stuck one says so."""
+    shown = _GUEST_STATES.get(state, _UNKNOWN)
+    return STUCK if not is_answering and shown.tone == "good" else shown
+
+
+def host_state(state: str) -> State:
+    """How the connection to a host is shown."""
+    return _HOST_STATES.get(state, _UNKNOWN)
+
+
+def activity(is_active: bool) -> State:
+    """How a pool or a network is shown."""
+    return ACTIVE if is_active else INACTIVE
+
+
+def verb(name: str) -> Verb:
+    """How this verb is shown; an unknown one by its own name."""
+    return _VERBS.get(name) or Verb(name, "info", path=name.rpartition(".")[2].replace("_", "-"))
+
+
+def forward(mode: str) -> Text:
+    """A network's forward mode in plain words."""
+    return _FORWARDS.get(mode, mode)
+
+
+def pool_type(kind: str) -> Text:
+    """A storage pool's type in plain words."""
+    return _POOL_TYPES.get(kind, kind)
+
+
+def ability(probe: str) -> Text:
+    """What a probe of a host asked: a verb, or an ability of its own."""
+    return _ABILITIES.get(probe) or verb(probe).label
+
+
+def outcome(code: str) -> Text:
+    """How an act ended, as the audit keeps it, in few words."""
+    return _OUTCOMES.get(code, code)

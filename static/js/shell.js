@@ -1,0 +1,22 @@
+// The frame's behaviour, loaded by every page.
+import * as dialogs from "./dialogs.js";
+import * as doing from "./doing.js";
+import * as keys from "./keys.js";
+import * as live from "./live.js";
+import * as menus from "./menus.js";
+import * as nav from "./nav.js";
+import * as order from "./order.js";
+import * as palette from "./palette.js";
+import * as tips from "./tips.js";
+import * as toasts from "./toasts.js";
+
+live.start();
+order.start();
+doing.start();
+dialogs.start();
+menus.start();
+nav.start();
+palette.start();
+tips.start();
+toasts.start();
+keys.start();
