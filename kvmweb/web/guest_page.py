@@ -1,0 +1,150 @@
+"""The guest page: whole, in parts, its definition and its description."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from kvmweb.core import refs
+from kvmweb.core.errors import Invalid, Problem
+from kvmweb.services import descriptions, guest_page
+from kvmweb.ui import commands, links, xml_text
+from kvmweb.ui import guest_page as face
+from kvmweb.web import respond
+from kvmweb.web.forms import Strict, posted
+
+CONSOLE_CARD = "consoles/card.html"
+PARTS = {
+    "head": "guests/head.html",
+    **dict.fromkeys(
+        ("overview", "use", "description", "disks", "interfaces"), "guests/detail.html"
+    ),
+}
+
+
+class DescribeForm(Strict):
+    """Limits and sentences are the service's."""
+
+    title = forms.CharField(label=gettext_lazy("Title"), required=False)
+    description = forms.CharField(
+        label=gettext_lazy("Description"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8}),
+    )
+    tags = forms.CharField(
+        label=gettext_lazy("Tags"),
+        required=False,
+        help_text=gettext_lazy("Separated by spaces or commas, at most 20."),
+    )
+    definition_hash = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+@require_safe
+def detail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """Everything about one guest; `?part=` answers one of its live parts to htmx."""
+    details = guest_page.show(request.actor, refs.guest(host, str(uuid)))  # type: ignore[attr-defined]
+    part = request.GET.get("part", "")
+    if part and part not in PARTS:
+        raise Http404
+    context = {
+        "it": face.page(details),
+        "console_card": console_card(),
+        "live_rev": details.rev,
+        "ref": details.ref,
+    }
+    return respond.page(request, PARTS.get(part, "guests/detail.html"), context, part=part)
+
+
+@require_safe
+def actions(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """The menu of every offer, for a row of a list."""
+    details = guest_page.show(request.actor, refs.guest(host, str(uuid)))  # type: ignore[attr-defined]
+    return respond.page(request, "guests/actions.html", {"it": face.page(details)})
+
+
+def console_card() -> str:
+    """The consoles' own card, where it is installed."""
+    try:
+        get_template(CONSOLE_CARD)
+    except TemplateDoesNotExist:
+        return ""
+    return CONSOLE_CARD
+
+
+@require_safe
+def definition(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """The XML, read-only; `?download=1` as a file."""
+    ref = refs.guest(host, str(uuid))
+    xml = guest_page.definition(request.actor, ref)  # type: ignore[attr-defined]
+    details = guest_page.show(request.actor, ref)  # type: ignore[attr-defined]
+    name = commands.guest_word(details.record.name, str(uuid))
+    if request.GET.get("download"):
+        headers = {"Content-Disposition": f'attachment; filename="{name}.xml"'}
+        return HttpResponse(xml, content_type="application/xml", headers=headers)
+    context: dict[str, Any] = {
+        "name": details.record.name,
+        "guest_url": links.of(ref),
+        "download_url": f"{request.path}?download=1",
+        "xml": xml,
+        "pieces": xml_text.pieces(xml),
+        "dumpxml": commands.guest(details.host.uri, "guest.definition", details.record),
+    }
+    return respond.page(request, "guests/definition.html", context, part="xml")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def describe(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """Title, description and tags: a dialog, or a page of its own without htmx."""
+    ref = refs.guest(host, str(uuid))
+    details = guest_page.show(request.actor, ref)  # type: ignore[attr-defined]
+    record = details.record
+    initial = {
+        "title": record.title,
+        "description": record.description,
+        "tags": " ".join(record.tags),
+        "definition_hash": record.definition_hash,
+    }
+    form = posted(request, DescribeForm, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _write(request, ref, form.cleaned_data)
+            to = "" if request.htmx else links.of(ref)  # type: ignore[attr-defined]
+            return respond.done(request, _("The description was saved."), to=to)
+        except Invalid as invalid:
+            form.add_invalid(invalid)
+        except Problem as problem:
+            return respond.problem(request, problem, about=record.name, about_url=links.of(ref))
+    context = {
+        "form": form,
+        "it": face.page(details),
+        "name": "describe",
+        "action": reverse("guest_describe", args=[host, uuid]),
+        "back_url": links.of(ref),
+        "back_label": record.name,
+        "title": _("Describe %(name)s") % {"name": record.name},
+        "action_label": _("Save"),
+        "frame": respond.frame(request),
+    }
+    status = 422 if form.errors else 200
+    return respond.page(request, "guests/describe.html", context, status=status)
+
+
+def _write(request: HttpRequest, ref: refs.Ref, found: dict[str, str]) -> None:
+    descriptions.describe(
+        request.actor,  # type: ignore[attr-defined]
+        ref,
+        title=found["title"],
+        description=found["description"].replace("\r\n", "\n"),
+        tags=descriptions.split_tags(found["tags"]),
+        definition_hash=found["definition_hash"],
+    )

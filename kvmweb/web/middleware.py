@@ -1,0 +1,107 @@
+"""Who is asking, from where, and what to answer when something is wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from contextlib import nullcontext
+
+from django.conf import settings
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse
+
+from kvmweb.core.errors import Problem
+from kvmweb.services import people, rights, sessions
+from kvmweb.web import respond
+
+READING = ("GET", "HEAD")
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class ProxyHeaders:
+    """Believes X-Forwarded-For and -Proto from configured proxies only; strips them otherwise."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+        self.proxies = [ipaddress.ip_network(net) for net in settings.KVMWEB_TRUSTED_PROXIES]
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Set REMOTE_ADDR to the client as the trusted proxy saw it."""
+        forwarded = request.META.pop("HTTP_X_FORWARDED_FOR", "")
+        scheme = request.META.pop("HTTP_X_FORWARDED_PROTO", "")
+        if self._is_trusted(request.META.get("REMOTE_ADDR", "")):
+            if forwarded:
+                request.META["REMOTE_ADDR"] = forwarded.split(",")[-1].strip()
+            if scheme == "https":
+                request.META["wsgi.url_scheme"] = request.scope["scheme"] = "https"  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(peer in net for net in self.proxies)
+
+
+class SignedIn:
+    """Puts `request.actor` there; who is not signed in is sent to the door.
+
+    A view that anybody may open says so with `@open_door`.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Name the actor, or None; forget a session that does not stand any more."""
+        actor = people.actor_of(request.user, request.session, request.META["REMOTE_ADDR"])
+        if actor is None and request.user.is_authenticated:
+            auth.logout(request)
+            request.was_signed_in = True  # type: ignore[attr-defined]
+        request.actor = actor  # type: ignore[attr-defined]
+        with rights.one_look() if request.method in READING else nullcontext():
+            response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Answer, _args: object, kwargs: dict[str, object]
+    ) -> HttpResponse | None:
+        """Closed by default."""
+        actor = request.actor  # type: ignore[attr-defined]
+        if actor is None:
+            return None if getattr(view, "is_open_door", False) else respond.sign_in_first(request)
+        if not is_by_itself(request, view):
+            sessions.touch(actor)
+        if getattr(view, "is_open_door", False) or getattr(view, "is_about_oneself", False):
+            return None
+        if rights.any_held(actor):
+            return None
+        return respond.no_rights(request, is_object=bool(kwargs))
+
+
+def is_by_itself(request: HttpRequest, view: Answer) -> bool:
+    """Whether the page asked, not the person: pictures, marked views, `X-Quiet: 1`."""
+    return (
+        getattr(view, "is_quiet", False)
+        or request.headers.get("Sec-Fetch-Dest") == "image"
+        or request.headers.get("X-Quiet") == "1"
+    )
+
+
+class Problems:
+    """The rim where a problem becomes a page, a toast or JSON."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing to do on the way in."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Ours are told in words; the rest is Django's to log and answer with 500."""
+        if isinstance(error, Problem):
+            return respond.problem(request, error)
+        return None

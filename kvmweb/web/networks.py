@@ -1,0 +1,23 @@
+"""Network pages, list level."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+
+from kvmweb.services import networks as desk
+from kvmweb.services import overview
+from kvmweb.web import respond
+
+
+def list_(request: HttpRequest) -> HttpResponse:
+    """Every network that this person sees."""
+    actor = request.actor  # type: ignore[attr-defined]
+    rev = overview.revision()
+    query = {name: request.GET.get(name, "") for name in ("search", "host")}
+    context = {
+        "live_rev": rev,
+        "rows": desk.list_(actor, **query),
+        "is_blind": desk.is_blind(actor),
+        **query,
+    }
+    return respond.page(request, "networks/list.html", context, part="listing")

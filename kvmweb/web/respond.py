@@ -1,0 +1,179 @@
+"""The only place that reads the htmx headers: page or part, redirect, done, problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from django.contrib import messages as flash
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from kvmweb.core.errors import Denied, NotFound, Problem
+from kvmweb.ui import fragments, messages
+
+V = TypeVar("V", bound=Callable[..., HttpResponse])
+
+
+def open_door(reason: str) -> Callable[[V], V]:
+    """Mark a view that needs no sign-in, because of the reason given."""
+    if not isinstance(reason, str):
+        raise TypeError('open_door wants the reason: @open_door("…")')
+
+    def mark(view: V) -> V:
+        view.is_open_door = True  # type: ignore[attr-defined]
+        view.door_reason = reason  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def about_oneself(view: V) -> V:
+    """Mark a view that also who holds no right yet may use: one's own account, the way out."""
+    view.is_about_oneself = True  # type: ignore[attr-defined]
+    return view
+
+
+def quiet(view: V) -> V:
+    """Mark a view whose requests are no activity of the person: what a page asks by itself."""
+    view.is_quiet = True  # type: ignore[attr-defined]
+    return view
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any] | None = None,
+    *,
+    part: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """The whole page, or only the named partial of it when htmx asks and `part` is given.
+
+    context may hold `live_rev`: the revision that the page was read at; its live wire starts there.
+    """
+    if part and _is_part(request):
+        template = f"{template}#{part}"
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def frame(request: HttpRequest) -> str:
+    """What the template of a question extends: a dialog for htmx, a page of its own without."""
+    return "parts/dialog_form.html" if _is_part(request) else "parts/dialog_page.html"
+
+
+def done(
+    request: HttpRequest,
+    sentence: str = "",
+    *,
+    to: str = "",
+    tone: str = "good",
+    pushes: Iterable[str] = (),
+) -> HttpResponse:
+    """The answer to a POST that worked: a toast, closed dialogs, another page where `to` says so.
+
+    pushes: fragments to swap out of band at once. Without htmx: a redirect back, the toast after.
+    """
+    if not request.htmx:  # type: ignore[attr-defined]
+        say(request, sentence, tone=tone)
+        return HttpResponseRedirect(to or back(request))
+    if to:
+        say(request, sentence, tone=tone)
+        return HttpResponse(status=204, headers={"HX-Redirect": to})
+    parts = list(pushes)
+    if sentence:
+        parts.append(toast(sentence=sentence, tone=tone))
+    return HttpResponse(
+        fragments.answer(parts),
+        status=200 if parts else 204,
+        headers={"HX-Reswap": "none", "HX-Trigger": fragments.triggers(close_dialog=True)},
+    )
+
+
+def toast(**context: Any) -> str:
+    """A message at the edge of the page, as a fragment. Context: see parts/toast.html."""
+    return fragments.prepend(render_to_string("parts/toast.html", context), "toasts")
+
+
+def say(request: HttpRequest, sentence: str, *, tone: str = "good") -> None:
+    """Say it on the next page."""
+    if sentence:
+        level = {"good": flash.SUCCESS, "warn": flash.WARNING, "bad": flash.ERROR}
+        flash.add_message(request, level.get(tone, flash.INFO), sentence)
+
+
+def back(request: HttpRequest) -> str:
+    """Where the person was: the form's `next`, the referring page, or the overview."""
+    for place in (request.POST.get("next", ""), request.headers.get("Referer", "")):
+        if place and url_has_allowed_host_and_scheme(
+            place, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        ):
+            return place
+    return reverse("overview")
+
+
+def sign_in_first(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page and back; an htmx request is told to go there as a whole."""
+    said = {"reason": "ended"} if getattr(request, "was_signed_in", False) else {}
+    door = reverse("account_login")
+    if request.htmx:  # type: ignore[attr-defined]
+        to = f"{door}?{urlencode(said)}" if said else door
+        return HttpResponse(status=401, headers={"HX-Redirect": to})
+    return HttpResponseRedirect(
+        f"{door}?{urlencode({'next': request.get_full_path(), **said}, safe='/')}"
+    )
+
+
+def goal(request: HttpRequest, otherwise: str) -> str:
+    """Where the form's or the address's `next` leads, if that is ours."""
+    place = request.POST.get("next") or request.GET.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        place, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return place if is_ours else otherwise
+
+
+def no_rights(request: HttpRequest, *, is_object: bool = False) -> HttpResponse:
+    """Signed in, but nothing was granted yet: a state of its own, with the same words everywhere.
+
+    is_object: the address names one thing, which does not exist for this person.
+    """
+    error = NotFound() if is_object else Denied("no rights yet")
+    if request.htmx:  # type: ignore[attr-defined]
+        return problem(request, error)
+    return render(request, "me/no_rights.html", status=error.http_status)
+
+
+def problem(
+    request: HttpRequest, error: Problem, *, about: str = "", about_url: str = ""
+) -> HttpResponse:
+    """A problem as a page, or as a toast for htmx. about: the name of the object it concerns."""
+    said = messages.problem(error)
+    if request.htmx:  # type: ignore[attr-defined]
+        shown = toast(
+            tone=said.tone,
+            sentence=said.sentence,
+            step=said.step,
+            detail=said.detail,
+            about=about,
+            about_url=about_url,
+        )
+        return HttpResponse(
+            fragments.answer([shown]), status=error.http_status, headers={"HX-Reswap": "none"}
+        )
+    actor = getattr(request, "actor", None)
+    base = "base.html" if actor else "base_plain.html"
+    context = {"said": said, "code": error.code, "base": base}
+    return render(request, "errors/problem.html", context, status=error.http_status)
+
+
+def _is_part(request: HttpRequest) -> bool:
+    htmx = request.htmx  # type: ignore[attr-defined]
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request

@@ -1,0 +1,58 @@
+"""The HTTP door's addresses, a noun a line."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from kvmweb.web import (
+    consoles,
+    guest_page,
+    guests,
+    health,
+    hosts,
+    jobs,
+    networks,
+    overview,
+    power,
+    preferences,
+    search,
+    storage,
+)
+
+GUEST = "guests/<slug:host>/<uuid:uuid>/"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
+    path("", overview.show, name="overview"),
+    path("search/", search.find, name="search"),
+    path("preferences/language/", preferences.language, name="language"),
+    path("preferences/theme/", preferences.theme, name="theme"),
+    path("guests/", guests.list_, name="guests"),
+    path("guests/bulk/", jobs.bulk, name="guests_bulk"),
+    path(GUEST, guest_page.detail, name="guest"),
+    path(f"{GUEST}actions/", guest_page.actions, name="guest_actions"),
+    path(f"{GUEST}definition/", guest_page.definition, name="guest_definition"),
+    path(f"{GUEST}describe/", guest_page.describe, name="guest_describe"),
+    path(f"{GUEST}confirm/<slug:path>/", power.confirm, name="guest_confirm"),
+    # Last of the guests: every other word is a verb.
+    path(f"{GUEST}<slug:path>/", power.act, name="guest_act"),
+    path("hosts/", hosts.list_, name="hosts"),
+    path("hosts/add/", hosts.add, name="host-add"),
+    path("hosts/test/", hosts.test, name="host-test"),
+    path("hosts/<slug:host>/", hosts.show, name="host"),
+    path("hosts/<slug:host>/remove/", hosts.remove, name="host-remove"),
+    path("storage/", storage.list_, name="storage"),
+    path("networks/", networks.list_, name="networks"),
+    path("activity/jobs/<uuid:job>/", jobs.show, name="job"),
+    path("activity/jobs/<uuid:job>/cancel/", jobs.cancel, name="job_cancel"),
+    path("activity/", include("kvmweb.web.activity")),
+    path("activity/audit/", include("kvmweb.web.audit")),
+    path("me/", include("kvmweb.web.me")),
+    path("people/", include("kvmweb.web.people")),
+    path("people/teams/", include("kvmweb.web.teams")),
+    path("people/grants/", include("kvmweb.web.grants")),
+    path("people/roles/", include("kvmweb.web.roles")),
+    path("", include("kvmweb.web.accounts")),
+    *consoles.urlpatterns,
+]

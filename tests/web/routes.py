@@ -1,0 +1,156 @@
+"""Every address of the portal and who gets what there, written by hand: the words of the design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.hub import plain
+
+GUEST = f"/guests/east/{plain.uuid(1)}/"
+JOB = f"/activity/jobs/{plain.uuid(5)}/"
+NO_GUEST = f"/guests/east/{plain.uuid(99)}/"
+
+SUBJECTS = (
+    "anonymous", "half", "nobody", "viewer", "console", "operator", "auditor", "admin", "foreign",
+)  # fmt: skip
+"""half: password given, code owed. foreign: operator of another host. The others: of host east,
+but auditor and admin: of everything."""
+SIGNED_IN = frozenset({"nobody", "viewer", "console", "operator", "auditor", "admin", "foreign"})
+WITH_RIGHTS = SIGNED_IN - {"nobody"}
+SEE_GUEST = frozenset({"viewer", "console", "operator", "auditor", "admin"})
+SEE_HOST = SEE_GUEST - {"console"}
+AUDIT = frozenset({"auditor", "admin"})
+ADMIN = frozenset({"admin"})
+EVERYBODY = frozenset(SUBJECTS)
+
+
+@dataclass(frozen=True)
+class Route:
+    """allowed: who is let in. hidden: for whom the object does not exist (404); the rest of those
+    with rights are refused (403)."""
+
+    name: str
+    path: str
+    allowed: frozenset[str]
+    method: str = "get"
+    hidden: frozenset[str] = frozenset()
+    data: dict[str, str] = field(default_factory=dict)
+
+
+def open_(name: str, path: str, method: str = "get", /, **data: str) -> Route:
+    return Route(name, path, EVERYBODY, method, data=data)
+
+
+def own(name: str, path: str, method: str = "get", /, **data: str) -> Route:
+    return Route(name, path, SIGNED_IN, method, data=data)
+
+
+def listed(name: str, path: str) -> Route:
+    """A collection: everybody with any right gets it, filtered."""
+    return Route(name, path, WITH_RIGHTS)
+
+
+def portal(
+    name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
+) -> Route:
+    return Route(name, path, allowed, method, data=data)
+
+
+def guest(
+    name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
+) -> Route:
+    return Route(name, GUEST + path, allowed, method, WITH_RIGHTS - SEE_GUEST, data)
+
+
+def console(
+    name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
+) -> Route:
+    place = GUEST.replace("/guests/", "/consoles/") + path
+    return Route(name, place, allowed, method, WITH_RIGHTS - SEE_GUEST, data)
+
+
+OPERATE = frozenset({"operator", "admin"})
+SIT = frozenset({"console", "operator", "admin"})
+ROUTES = [
+    open_("alive", "/healthz"),
+    open_("ready", "/readyz"),
+    open_("language", "/preferences/language/", "post", language="en"),
+    open_("theme", "/preferences/theme/", "post", theme="dark"),
+    open_("account_login", "/sign-in/"),
+    open_("account_code", "/sign-in/code/"),
+    open_("setup", "/setup/some-token/"),
+    open_("setup_form", "/setup/"),
+    open_("account_reset", "/reset/some-token/"),
+    open_("account_reset_form", "/reset/"),
+    own("session_left", "/session/"),
+    own("session_stay", "/session/stay/", "post"),
+    own("me", "/me/"),
+    own("me_prefer", "/me/preferences/", "post", language="en", theme="dark"),
+    own("me_password", "/me/password/"),
+    own("me_confirm", "/me/confirm/"),
+    own("me_factor_on", "/me/second-factor/"),
+    own("me_factor_off", "/me/second-factor/off/"),
+    own("me_codes", "/me/second-factor/codes/"),
+    own("me_end_others", "/me/sessions/end-others/", "post"),
+    Route("me_end_session", "/me/sessions/999/end/", frozenset(), "post", SIGNED_IN),
+    listed("overview", "/"),
+    listed("search", "/search/?q=guest"),
+    listed("guests", "/guests/"),
+    listed("hosts", "/hosts/"),
+    listed("storage", "/storage/"),
+    listed("networks", "/networks/"),
+    listed("activity", "/activity/"),
+    Route("guests_bulk", "/guests/bulk/", WITH_RIGHTS, "post"),
+    guest("guest", "", SEE_GUEST),
+    guest("guest_definition", "definition/", AUDIT),
+    guest("guest_describe", "describe/", ADMIN, "post", title="", definition_hash="x"),
+    guest("guest_confirm", "confirm/destroy/", SEE_GUEST),
+    guest("guest_actions", "actions/", SEE_GUEST),
+    guest("guest_act", "start/", OPERATE, "post"),
+    guest("guest_act", "destroy/", OPERATE, "post"),
+    guest("guest_act", "autostart/", ADMIN, "post", enabled="on"),
+    console("console_ticket", "serial/ticket/", SIT, "post", mode="watch"),
+    console("console_keys", "keys/", SIT, "post", keys="ctrl-alt-delete"),
+    console("console_thumbnail", "thumbnail.png", SIT),
+    console("console_card", "card/", SEE_GUEST),
+    console("console_window", "serial/", SEE_GUEST),
+    Route("host", "/hosts/east/", SEE_HOST, hidden=WITH_RIGHTS - SEE_HOST),
+    portal("host-add", "/hosts/add/", ADMIN),
+    portal("host-test", "/hosts/test/", ADMIN, "post", name="x", transport="demo"),
+    Route(
+        "host-remove", "/hosts/east/remove/", ADMIN, "post", hidden=WITH_RIGHTS - SEE_HOST
+    ),
+    Route("job", JOB, frozenset(), hidden=WITH_RIGHTS),
+    Route("job_cancel", f"{JOB}cancel/", frozenset(), "post", WITH_RIGHTS),
+    portal("audit", "/activity/audit/", AUDIT),
+    portal("audit_export", "/activity/audit/export/", AUDIT),
+    portal("people", "/people/", AUDIT),
+    portal("people_add", "/people/add/", ADMIN),
+    portal("person", "/people/{victim}/", AUDIT),
+    portal("person_edit", "/people/{victim}/edit/", ADMIN, "post", display_name="V", email=""),
+    portal("person_password", "/people/{victim}/password/", ADMIN, "post", password="short"),
+    portal("person_reset_link", "/people/{victim}/reset-link/", ADMIN, "post"),
+    portal("person_enable", "/people/{victim}/enable/", ADMIN, "post"),
+    portal("person_disable", "/people/{victim}/disable/", ADMIN, "post"),
+    portal("person_end_sessions", "/people/{victim}/end-sessions/", ADMIN, "post"),
+    portal("person_reset_factor", "/people/{victim}/reset-second-factor/", ADMIN, "post"),
+    portal("teams", "/people/teams/", AUDIT),
+    portal("teams_add", "/people/teams/add/", ADMIN, "post", name="Fresh"),
+    portal("team", "/people/teams/{team}/", AUDIT),
+    portal("team_rename", "/people/teams/{team}/rename/", ADMIN, "post", name="Other"),
+    portal("team_remove", "/people/teams/{team}/remove/", ADMIN, "post"),
+    portal("team_add_member", "/people/teams/{team}/add-member/", ADMIN, "post", person="{victim}"),
+    portal(
+        "team_remove_member", "/people/teams/{team}/remove-member/", ADMIN, "post",
+        person="{victim}",
+    ),
+    portal("grants", "/people/grants/", AUDIT),
+    portal("grant_give", "/people/grants/give/", ADMIN),
+    portal("grant_guests", "/people/grants/guests/", WITH_RIGHTS),
+    portal("grant_revoke", "/people/grants/{grant}/revoke/", ADMIN, "post"),
+    portal("roles", "/people/roles/", AUDIT),
+    portal("role_add", "/people/roles/add/", ADMIN),
+    portal("role_edit", "/people/roles/own/edit/", ADMIN),
+    portal("role_remove", "/people/roles/own/remove/", ADMIN, "post"),
+    own("account_logout", "/sign-out/", "post"),
+]  # fmt: skip

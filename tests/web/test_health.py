@@ -1,0 +1,76 @@
+"""Alive and ready: without sign-in, without secrets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+
+from kvmweb.inventory.models import HostMirror
+from kvmweb.services import health
+from kvmweb.store.models import Host
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hosts() -> None:
+    now = timezone.now()
+    for key, state, heard_at in (
+        ("east", "up", now),
+        ("west", "up", now - timedelta(hours=1)),
+        ("south", "down", now),
+    ):
+        Host.objects.create(key=key, name=f"name of {key}", uri=f"qemu+ssh://root@{key}/system")
+        HostMirror.objects.create(host=key, state=state, reason="secret", heard_at=heard_at)
+    Host.objects.create(key="new", name="new", uri="test:///default")
+    Host.objects.create(key="off", name="off", uri="test:///default", is_enabled=False)
+
+
+def test_alive_says_so_to_anybody(client: Client) -> None:
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_ready_names_database_layer_jobs_and_every_enabled_host(
+    client: Client, hosts: None
+) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ready",
+        "database": True,
+        "layer": True,
+        "jobs": "ok",
+        "hosts": {"east": "up", "west": "stale", "south": "down", "new": "connecting"},
+    }
+    assert "secret" not in answer.text
+    assert "ssh" not in answer.text
+
+
+def test_not_ready_without_the_layer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away() -> bool:
+        return False
+
+    monkeypatch.setattr(health, "_is_layer_working", away)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "not-ready")
+
+
+def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise DatabaseError("password=secret")
+
+    monkeypatch.setattr(health, "_jobs", fail)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["database"]) == (503, False)
+    assert "secret" not in answer.text
+
+
+def test_posting_to_it_is_refused(client: Client) -> None:
+    assert client.post("/healthz").status_code == 405
