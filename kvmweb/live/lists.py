@@ -1,0 +1,137 @@
+"""Overview, hosts, storage and networks as regions: the pages' own service calls and partials."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+from django.template.loader import render_to_string
+
+from kvmweb.core import refs, topics
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import NotFound
+from kvmweb.core.topics import Notice
+from kvmweb.live.regions import Part, Picture, Region, part, shows
+from kvmweb.services import hosts, networks, overview, pools
+from kvmweb.ui import overview as face
+
+LIST_ID = "rows"
+PACE_S = 2.0
+"""Figures of a hundred hosts arrive fifty times a second; nobody reads them faster than this."""
+_NAMES = ("search", "host")
+
+Gather = Callable[[Actor], tuple[int, Mapping[str, str], Mapping[str, str]]]
+"""Revision, parts by id, rows by id, as HTML."""
+
+
+@dataclass(slots=True)
+class Paced:
+    """A small list, or a few cards, looked at as a whole; for figures alone not too often."""
+
+    topics: frozenset[str]
+    gather: Gather
+    list_id: str = ""
+    looked_at: float = field(default=0.0, init=False)
+
+    def look(self, actor: Actor) -> Picture:
+        """All of it."""
+        self.looked_at = time.monotonic()
+        rev, parts, rows = self.gather(actor)
+        return Picture(
+            rev,
+            parts={dom_id: part(html) for dom_id, html in parts.items()},
+            list_id=self.list_id,
+            rows={dom_id: part(html) for dom_id, html in rows.items()},
+        )
+
+    def glance(self, _actor: Actor, _notices: Sequence[Notice]) -> Mapping[str, Part] | None:
+        """Figures alone: as for any other notice, at its own pace."""
+        return None if time.monotonic() - self.looked_at >= PACE_S else {}
+
+
+@shows(r"/")
+def _overview(_found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
+    wanted = {topics.GUESTS, topics.POOLS, topics.NETWORKS, topics.HOSTS, topics.AUDIT, topics.USE}
+    return [Paced(frozenset(wanted), _overview_parts)]
+
+
+@shows(r"/hosts/")
+def _hosts(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
+    search = query.get("search", "")
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+        rev, rows = overview.revision(), hosts.list_(actor, search=search)
+        context = {
+            "search": search,
+            "is_blind": hosts.is_blind(actor),
+            "may_add": hosts.may_add(actor),
+        }
+        return _listed("hosts/list.html", rev, rows, context)
+
+    wanted = {topics.HOSTS, topics.GUESTS, topics.USE}
+    return [Paced(frozenset(wanted), gather, LIST_ID)]
+
+
+@shows(r"/hosts/(?!add/)(?P<host>[a-z0-9-]+)/")
+def _host(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
+    ref = refs.host(found["host"])
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+        rev = overview.revision()
+        try:
+            row = hosts.get(actor, ref)
+        except NotFound:
+            return rev, {"host-facts": _html("hosts/gone.html", {})}, {}
+        return rev, {"host-facts": _html("hosts/show.html#facts", {"it": row})}, {}
+
+    wanted = {topics.HOSTS, topics.of(ref), topics.USE}
+    return [Paced(frozenset(wanted), gather)]
+
+
+@shows(r"/storage/")
+def _pools(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
+    wanted = {name: query.get(name, "") for name in _NAMES}
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+        rev, rows = overview.revision(), pools.list_(actor, **wanted)
+        context = {**wanted, "is_blind": pools.is_blind(actor)}
+        return _listed("storage/list.html", rev, rows, context)
+
+    return [Paced(frozenset({topics.POOLS, topics.HOSTS}), gather, LIST_ID)]
+
+
+@shows(r"/networks/")
+def _networks(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
+    wanted = {name: query.get(name, "") for name in _NAMES}
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+        rev, rows = overview.revision(), networks.list_(actor, **wanted)
+        context = {**wanted, "is_blind": networks.is_blind(actor)}
+        return _listed("networks/list.html", rev, rows, context)
+
+    return [Paced(frozenset({topics.NETWORKS, topics.HOSTS}), gather, LIST_ID)]
+
+
+def _overview_parts(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+    """The whole of it: a handful of cards that are changed in place."""
+    context = {**overview.glance(actor), **face.states(overview.guests_by_state(actor))}
+    return context["live_rev"], {"overview": _html("overview/show.html#body", context)}, {}
+
+
+def _listed(
+    template: str, rev: int, rows: Sequence[Any], context: dict[str, Any]
+) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+    empty = _html(f"{template}#empty", {**context, "rows": rows})
+    return (
+        rev,
+        {"list-empty": empty},
+        {row.ref.dom_id: _html(f"{template}#row", {"it": row}) for row in rows},
+    )
+
+
+def _html(template: str, context: dict[str, Any]) -> str:
+    return render_to_string(template, context).strip()

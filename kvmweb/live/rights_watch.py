@@ -1,0 +1,88 @@
+"""One look a second, for all pages open in this process: who was signed out, whose rights changed.
+
+Notices say the same sooner; this holds also when they are lost, or made by a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from typing import Protocol
+
+from kvmweb.core.actors import Actor
+from kvmweb.live import base
+from kvmweb.services import vigil
+
+log = logging.getLogger(__name__)
+EVERY_S = 1.0
+
+
+class Holder(Protocol):
+    """An open socket of somebody."""
+
+    actor: Actor
+
+    def rejudge(self) -> None:
+        """Rights changed: look at everything again. Returns at once."""
+
+    def sign_out(self) -> None:
+        """The session stands no more: close. Returns at once."""
+
+
+class Watch:
+    """The holders of one event loop."""
+
+    def __init__(self) -> None:
+        self._holders: set[Holder] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._epoch = -1
+        self._seen_at: dt.datetime | None = None
+
+    def enter(self, holder: Holder) -> None:
+        """From now on this socket is told."""
+        self._holders.add(holder)
+        if self._task is None or self._task.done():
+            self._epoch, self._seen_at = -1, None
+            self._task = asyncio.create_task(self._run())
+
+    def count(self, actor: Actor) -> int:
+        """How many sockets this person holds, in all sessions."""
+        return sum(holder.actor.person_id == actor.person_id for holder in self._holders)
+
+    def leave(self, holder: Holder) -> None:
+        """It is closed."""
+        self._holders.discard(holder)
+        if not self._holders and self._task:
+            self._task.cancel()
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except Exception:
+                log.exception("rights could not be looked at")
+            await asyncio.sleep(EVERY_S)
+
+    async def _look(self) -> None:
+        actors = {holder.actor for holder in self._holders}
+        seen = await base.in_thread("en", vigil.look, actors, self._seen_at)
+        has_changed = seen.has_turned or self._epoch not in (-1, seen.epoch)
+        self._epoch, self._seen_at = seen.epoch, seen.at
+        for holder in list(self._holders):
+            if holder.actor in seen.ended:
+                holder.sign_out()
+            elif has_changed:
+                holder.rejudge()
+
+
+_watches: dict[asyncio.AbstractEventLoop, Watch] = {}
+
+
+def watch() -> Watch:
+    """The watch of the running loop."""
+    loop = asyncio.get_running_loop()
+    for old in [old for old in _watches if old.is_closed()]:
+        del _watches[old]
+    return _watches.setdefault(loop, Watch())

@@ -1,0 +1,20 @@
+"""The socket door's addresses, and the modules that say what their pages show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from kvmweb.live import audit, consoles, guest_list, guest_page, lists, nav
+from kvmweb.live.pages import Pages
+
+SHOWN = (audit, guest_list, guest_page, lists, nav)
+"""Imported for their makers."""
+
+pages: Any = Pages.as_asgi()
+door: Any = consoles.console
+websocket_urlpatterns: list[URLPattern] = [
+    path("live/", pages),
+    path("consoles/<slug:host>/<uuid:uuid>/<slug:kind>/socket/", door),
+]
