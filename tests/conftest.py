@@ -1,0 +1,155 @@
+"""What every suite may ask for: a lab host, guests, database and cache servers, a browser.
+
+Marks: `lab` needs root and starts a private libvirtd with real guests; `browser` drives Chromium;
+`scaled` starts PostgreSQL and Redis.  A test without a mark needs none of them.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, expect
+
+from tests.lab import browsers, servers
+from tests.lab.host import LabHost
+
+MARKS = {
+    "lab": "starts a private libvirtd with real QEMU guests (root)",
+    "browser": "drives a real Chromium",
+    "scaled": "starts PostgreSQL and Redis",
+}
+
+
+# Beside booting guests, being slow says nothing about the code.
+settings.register_profile(
+    "kvmweb", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("kvmweb")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marks; `--strict-markers` refuses all others."""
+    for name, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, so that its servers and guests are started once.
+
+    Without root there is no lab: those tests are left out, loudly.
+    """
+    for item in items:
+        names = {mark.name for mark in item.iter_markers()}
+        if names & set(MARKS):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+        if "lab" in names and os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="needs root: run `make test` as root"))
+
+
+def claim_number() -> tuple[int, socket.socket]:
+    """A lab number that nobody on this machine uses; it is ours while the socket is open."""
+    for number in range(1, 200):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0kvmweb-lab-{number}")
+        except OSError:
+            claim.close()
+            continue
+        return number, claim
+    raise RuntimeError("200 labs run already")
+
+
+@pytest.fixture(autouse=True)
+def no_memory() -> None:
+    """Rights and counted sign-in attempts of another test are none of this one's."""
+    from django.core.cache import caches
+
+    from kvmweb.access import judge
+    from kvmweb.services import guests
+
+    judge.forget()
+    guests.forget()
+    for name in ("default", "door"):
+        caches[name].clear()
+
+
+@pytest.fixture(scope="session")
+def new_lab() -> Iterator[Callable[..., LabHost]]:
+    """Start further hosts: `new_lab()`; all are stopped at the end of the session."""
+    started: list[tuple[LabHost, socket.socket]] = []
+
+    def start(**options: int) -> LabHost:
+        number, claim = claim_number()
+        host = LabHost(f"lab{number}", number, **options)
+        started.append((host, claim))
+        return host.start()
+
+    yield start
+    for host, claim in started:
+        host.stop()
+        claim.close()
+
+
+@pytest.fixture(scope="session")
+def lab(new_lab: Callable[..., LabHost]) -> LabHost:
+    """This worker's libvirt host, with network and pool `default`, kept for the whole session."""
+    return new_lab()
+
+
+@pytest.fixture
+def busybox_guest(lab: LabHost) -> Iterator[Callable[..., str]]:
+    """Define a guest on `lab`: `busybox_guest("web01", start=True, deaf=True)` answers its UUID.
+
+    Options: `tests.lab.guests.GuestOptions`.  `booted=True` also waits until it has a shell.
+    All guests made with it are gone after the test.
+    """
+    made: list[str] = []
+
+    def make(name: str, *, booted: bool = False, **options: object) -> str:
+        uuid = lab.define_guest(name, start=booted or bool(options.pop("start", False)), **options)
+        made.append(uuid)
+        if booted:
+            lab.wait_ready(name)
+        return uuid
+
+    yield make
+    lab.forget(*made)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A private PostgreSQL's empty database."""
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A private Redis."""
+    with servers.redis() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """This worker's Chromium: one for all its tests, each opens contexts of its own.
+
+    Emulated guests and four portals share two processors here: what is asked to happen "soon"
+    gets a quarter of a minute; what is asked to happen within seconds says so in its test.
+    """
+    expect.set_options(timeout=15_000)
+    with browsers.running() as chrome:
+        yield chrome
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep the browser's event loop out of the way of tests that use none."""
+    if "browser" in getattr(item, "fixturenames", ()):
+        return (yield)
+    with browsers.out_of_the_way():
+        return (yield)

@@ -1,0 +1,66 @@
+"""Every page that can be reached by links, in both languages: whole, without complaint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Response
+
+from tests.e2e.conftest import PASSWORD
+from tests.e2e.portal import Portal
+
+pytestmark = [pytest.mark.lab, pytest.mark.browser]
+LEAST = 15
+LEAVES = ("/sign-out/", "/export/", "/definition/")
+HOSTILE = '"><img src=x onerror=alert(1)>'
+
+
+def links(page: Page, portal: Portal) -> set[str]:
+    """Addresses of this portal on the page, without what only filters a list."""
+    found = set()
+    for href in page.eval_on_selector_all("a[href]", "(all) => all.map((link) => link.href)"):
+        parts = urlsplit(href)
+        if href.startswith(f"{portal.url}/") and not parts.path.endswith(LEAVES):
+            found.add(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")))
+    return found
+
+
+def is_page(address: str) -> bool:
+    return not address.endswith((".png", ".xml", ".csv"))
+
+
+def note(answer: Response, broken: list[str]) -> None:
+    """A console of a guest that is shut off is refused its ticket: that is how it learns."""
+    if answer.status >= 400 and not answer.url.endswith("/ticket/"):
+        broken.append(f"{answer.status} {answer.url}")
+
+
+@pytest.mark.parametrize(("locale", "language"), [("en-GB", "en"), ("zh-CN", "zh-hans")])
+def test_every_page_is_whole_and_breaks_no_policy(
+    locale: str,
+    language: str,
+    portal: Portal,
+    busybox_guest: Callable[..., str],
+    open_context: Callable[..., BrowserContext],
+) -> None:
+    busybox_guest(f"crawled-{language} {HOSTILE}".replace("/", ""), kernel=False, title=HOSTILE)
+    page = open_context(locale=locale).new_page()
+    broken: list[str] = []
+    page.on("response", lambda answer: note(answer, broken))
+    page.goto(f"{portal.url}/")
+    page.fill("input[name=login]", "ada")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    page.wait_for_url(f"{portal.url}/")
+    todo, seen = {f"{portal.url}/"}, set()
+    while todo:
+        address = todo.pop()
+        seen.add(address)
+        page.goto(address)
+        assert page.locator("h1").count() >= 1, address
+        assert page.get_attribute("html", "lang") == language, address
+        todo |= {link for link in links(page, portal) if is_page(link)} - seen
+    assert broken == []
+    assert len(seen) >= LEAST
