@@ -7,8 +7,6 @@ from uuid import UUID
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template import TemplateDoesNotExist
-from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -22,7 +20,6 @@ from kvmweb.ui import guest_page as face
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
 
-CONSOLE_CARD = "consoles/card.html"
 PARTS = {
     "head": "guests/head.html",
     **dict.fromkeys(
@@ -58,7 +55,6 @@ def detail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         raise Http404
     context = {
         "it": face.page(details),
-        "console_card": console_card(),
         "live_rev": details.rev,
         "ref": details.ref,
     }
@@ -70,15 +66,6 @@ def actions(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     """The menu of every offer, for a row of a list."""
     details = guest_page.show(request.actor, refs.guest(host, str(uuid)))  # type: ignore[attr-defined]
     return respond.page(request, "guests/actions.html", {"it": face.page(details)})
-
-
-def console_card() -> str:
-    """The consoles' own card, where it is installed."""
-    try:
-        get_template(CONSOLE_CARD)
-    except TemplateDoesNotExist:
-        return ""
-    return CONSOLE_CARD
 
 
 @require_safe
