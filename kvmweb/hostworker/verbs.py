@@ -1,4 +1,4 @@
-"""What the socket understands: each verb, the line it works on, and how long it may keep others."""
+"""Answers the socket: each request on its line, in its object's turn, before its deadline."""
 
 from __future__ import annotations
 
@@ -12,39 +12,22 @@ from weakref import WeakValueDictionary
 import libvirt
 
 from kvmweb.core import errors
+from kvmweb.core.records import HostRecord
+from kvmweb.hostworker.catalogue import CATALOGUE, Act, Purpose
 from kvmweb.hostworker.link import Link
 from kvmweb.hostworker.publisher import Kind, Publisher
 from kvmweb.hostworker.server import Reply
-from kvmweb.hypervisor import actions, hosts, pools, screens
+from kvmweb.hypervisor.actions import UUID
 from kvmweb.hypervisor.connections import Line
 
-CONTROL_LINES = 4
-FORCE_LINES = 2
+Turn = tuple[Kind | None, str]
+"""Of one object: what waits for what else is done to it."""
+
 CONNECT_S = 2.0
 LATE_S = 1.0
 """A pulse that takes longer: then it is the host that keeps a caller waiting, not the guest."""
 MARGIN_S = 0.3
 """The answer leaves so much before the caller's deadline, to arrive in time."""
-
-Work = Callable[..., object]
-
-GUEST_VERBS: dict[str, Work] = {
-    "guest.start": actions.start,
-    "guest.shutdown": actions.shutdown,
-    "guest.reboot": actions.reboot,
-    "guest.suspend": actions.suspend,
-    "guest.resume": actions.resume,
-    "guest.save": actions.save,
-    "guest.discard_saved": actions.discard_saved,
-    "guest.nmi": actions.nmi,
-    "guest.autostart": actions.autostart,
-    "guest.describe": actions.describe,
-    "guest.sendkeys": actions.sendkeys,
-}
-"""One after the other for the same guest."""
-
-FORCE_VERBS: dict[str, Work] = {"guest.destroy": actions.destroy, "guest.reset": actions.reset}
-"""Never behind anything else: their own lines, no waiting for the guest's turn."""
 
 
 class Toucher(Protocol):
@@ -71,7 +54,9 @@ class Verbs:
         self._publisher = publisher
         self._touch = touch
         self._consoles = consoles
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[tuple[Kind | None, str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
 
     async def answer(self, verb: str, args: dict[str, Any], deadline_s: float) -> Reply:
         """The reply to one request, before its deadline. Raises a Problem."""
@@ -97,47 +82,36 @@ class Verbs:
             await asyncio.sleep(0.05)
 
     async def _work(self, verb: str, args: dict[str, Any]) -> Reply:
-        if verb in FORCE_VERBS:
-            return await self._guest(FORCE_VERBS[verb], self._force(), args)
-        if verb in GUEST_VERBS:
-            turn = self._turns.setdefault(str(args.get("uuid")), asyncio.Lock())
-            async with turn:
-                return await self._guest(GUEST_VERBS[verb], self._control(), args)
-        match verb:
-            case "guest.screenshot":
-                image, mime = await _on(self._control(), actions.screenshot, args)
-                return Reply({"mime": mime}, image)
-            case "guest.open_screen":
-                args["uri"] = self._link.uri
-                return Reply(descriptor=await _on(self._control(), screens.open_screen, args))
-            case "guest.open_serial":
-                seat = await self._consoles.join(str(args["uuid"]), str(args.get("alias", "")))
-                return Reply(descriptor=seat)
-            case "pool.refresh":
-                await _on(self._link.lines.of("pools"), pools.refresh, args)
-                self._touch("pool", str(args["uuid"]), time.time())
-                return Reply()
-            case "host.ping":
-                return Reply(await _on(self._link.lines.of("events"), hosts.ping, {}))
-            case "host.test" | "host.facts":
-                record = await _on(self._control(), hosts.read, {"uri": self._link.uri})
-                self._publisher.set_host(record)
-                return Reply(record)
-        raise errors.Invalid(f"no such verb: {verb}")
+        if verb == "guest.open_serial":
+            seat = await self._consoles.join(str(args["uuid"]), str(args.get("alias", "")))
+            return Reply(descriptor=seat)
+        act = CATALOGUE.get(verb)
+        if act is None:
+            raise errors.Invalid(f"no such verb: {verb}")
+        if act.wants_uri:
+            args["uri"] = self._link.uri
+        if not act.takes_turn:
+            return await self._act(act, args)
+        turn = self._turns.setdefault((act.kind, str(args.get("uuid"))), asyncio.Lock())
+        async with turn:
+            return await self._act(act, args)
 
-    async def _guest(self, work: Work, line: Line, args: dict[str, Any]) -> Reply:
+    async def _act(self, act: Act, args: dict[str, Any]) -> Reply:
+        line = self._line(act.purpose)
         try:
-            changed = await _on(line, work, args)
+            found = await _on(line, act.work, args)
         finally:
-            if actions.UUID.fullmatch(str(args.get("uuid"))):
-                self._touch("guest", str(args["uuid"]), time.time())
-        return Reply({"changed": changed is not False})
+            if act.kind and UUID.fullmatch(str(args.get("uuid"))):
+                self._touch(act.kind, str(args["uuid"]), time.time())
+        if isinstance(found, HostRecord):
+            self._publisher.set_host(found)
+        return act.answers(found)
 
-    def _control(self) -> Line:
-        return self._link.lines.freest("control", CONTROL_LINES)
-
-    def _force(self) -> Line:
-        return self._link.lines.freest("force", FORCE_LINES)
+    def _line(self, purpose: Purpose) -> Line:
+        lines = self._link.lines
+        if purpose.lines == 1:
+            return lines.of(purpose.name)
+        return lines.freest(purpose.name, purpose.lines)
 
 
 async def _on(line: Line, work: Callable[..., Any], args: dict[str, Any]) -> Any:

@@ -1,0 +1,109 @@
+"""Every verb of the socket as a line: what runs, on whose lines, what it concerns and answers.
+
+A noun adds its verbs by a table here and functions in `hypervisor/<noun>.py`; a function is called
+as `work(connection, **args)` on a line of its purpose, and raises a Problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kvmweb.hostworker.publisher import Kind
+from kvmweb.hostworker.server import Reply
+from kvmweb.hypervisor import actions, hosts, pools, screens
+
+Work = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Lines that share one sort of work, so that what hangs on one sort delays no other."""
+
+    name: str
+    lines: int = 1
+
+
+CONTROL = Purpose("control", 4)
+FORCE = Purpose("force", 2)
+"""Never behind anything else."""
+EVENTS = Purpose("events")
+STORAGE = Purpose("pools", 2)
+"""A store that hangs keeps its callers waiting, but no guest."""
+
+
+def plain(found: Any) -> Reply:
+    """A record or a plain value, as it is."""
+    return Reply(found)
+
+
+def nothing(_found: Any) -> Reply:
+    """It was done."""
+    return Reply()
+
+
+def changed(found: Any) -> Reply:
+    """`{"changed": false}` when the object was so already."""
+    return Reply({"changed": found is not False})
+
+
+def handed(found: Any) -> Reply:
+    """A descriptor, which is the caller's from now on."""
+    return Reply(descriptor=found)
+
+
+def pictured(found: Any) -> Reply:
+    """A descriptor of an image, and its MIME type."""
+    image, mime = found
+    return Reply({"mime": mime}, image)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """kind: what `args["uuid"]` names: it is read again afterwards, whatever the outcome.
+
+    takes_turn: one after the other for the same object. wants_uri: `uri` is added to the arguments.
+    """
+
+    work: Work
+    purpose: Purpose = CONTROL
+    kind: Kind | None = None
+    answers: Callable[[Any], Reply] = plain
+    takes_turn: bool = False
+    wants_uri: bool = False
+
+
+def _guest(work: Work) -> Act:
+    return Act(work, kind="guest", answers=changed, takes_turn=True)
+
+
+GUESTS: dict[str, Act] = {
+    "guest.start": _guest(actions.start),
+    "guest.shutdown": _guest(actions.shutdown),
+    "guest.reboot": _guest(actions.reboot),
+    "guest.suspend": _guest(actions.suspend),
+    "guest.resume": _guest(actions.resume),
+    "guest.save": _guest(actions.save),
+    "guest.discard_saved": _guest(actions.discard_saved),
+    "guest.nmi": _guest(actions.nmi),
+    "guest.autostart": _guest(actions.autostart),
+    "guest.describe": _guest(actions.describe),
+    "guest.sendkeys": _guest(actions.sendkeys),
+    "guest.destroy": Act(actions.destroy, FORCE, "guest", changed),
+    "guest.reset": Act(actions.reset, FORCE, "guest", changed),
+    "guest.screenshot": Act(actions.screenshot, answers=pictured),
+    "guest.open_screen": Act(screens.open_screen, answers=handed, wants_uri=True),
+}
+
+POOLS: dict[str, Act] = {
+    "pool.refresh": Act(pools.refresh, STORAGE, "pool", nothing),
+}
+
+HOSTS: dict[str, Act] = {
+    "host.ping": Act(hosts.ping, EVENTS),
+    "host.test": Act(hosts.read, wants_uri=True),
+    "host.facts": Act(hosts.read, wants_uri=True),
+}
+
+CATALOGUE: dict[str, Act] = {**GUESTS, **POOLS, **HOSTS}
