@@ -161,6 +161,11 @@ class PoolRecord:
     available: int
     volumes: int
 
+    @property
+    def percent(self) -> float:
+        """How full it is."""
+        return 100 * self.allocation / self.capacity if self.capacity else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecord:

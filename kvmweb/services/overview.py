@@ -109,8 +109,10 @@ def newest_guests(actor: Actor) -> list[mirror.Guest]:
 @sifted("pool.view")
 def filling_pools(actor: Actor) -> list[pools.PoolRow]:
     """Pools above `FULL_PERCENT`, the fullest first."""
-    rows = [row for row in pools.list_(actor) if row.is_active and row.percent >= FULL_PERCENT]
-    return sorted(rows, key=lambda row: -row.percent)[:_FEW]
+    rows = [
+        row for row in pools.list_(actor) if row.is_active and row.record.percent >= FULL_PERCENT
+    ]
+    return sorted(rows, key=lambda row: -row.record.percent)[:_FEW]
 
 
 @sifted("host.view")
