@@ -20,6 +20,7 @@ from django.conf import settings  # noqa: E402 - the apps must be loaded first
 
 from kvmweb.hub import publisher  # noqa: E402
 from kvmweb.live.entrance import entrance  # noqa: E402
+from kvmweb.services import clockwork  # noqa: E402
 from kvmweb.web.bodies import bounded  # noqa: E402
 
 
@@ -56,8 +57,8 @@ async def lifespan(_scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 def _begin() -> list[asyncio.Task[None]]:
-    """The clockwork of this process: the hub where it is embedded."""
-    tasks: list[asyncio.Task[None]] = []
+    """The clockwork of this process, and the hub where it is embedded."""
+    tasks: list[asyncio.Task[None]] = [asyncio.create_task(clockwork.run())]
     if settings.KVMWEB_EMBEDDED_HUB:
         from kvmweb.hub import runner
 

@@ -30,13 +30,25 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobStep:
-    """One object of a job. problem: the code of `core.errors` when it failed."""
+    """One object of a press on many, or one step of a work.
 
-    ref: Ref
+    ref: of the object; None for a work. word: which step of the work. done, total: bytes or
+    pieces so far, total 0 while unknown. problem: the code of `core.errors` when it failed.
+    """
+
+    ref: Ref | None
     name: str
     state: JobState
     problem: str = ""
     detail: str = ""
+    word: str = ""
+    done: int = 0
+    total: int = 0
+
+    @property
+    def percent(self) -> float | None:
+        """How far it is; None while nobody knows."""
+        return 100 * min(1.0, self.done / self.total) if self.total else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,8 @@ class JobRecord:
     ended_at: datetime | None
     is_cancel_asked: bool
     may_cancel: bool
+    result: Ref | None = None
+    """What came of it."""
 
     @property
     def over(self) -> int:

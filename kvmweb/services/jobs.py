@@ -1,4 +1,5 @@
-"""Long work: ask for it, see it, cancel it. How it is carried out stands in `job_worker`.
+"""Long work: ask for it, see it, cancel it. How it is carried out stands in `job_worker`, what
+a kind of work is in `works`.
 
 Who asked for a job always sees and cancels it; others see it with job.view.
 """
@@ -23,10 +24,13 @@ from kvmweb.core.topics import JOBS, Notice
 from kvmweb.hub import publisher
 from kvmweb.inventory import models as mirror
 from kvmweb.services import job_worker, presses
-from kvmweb.services.guard import open_to_all, sifted
+from kvmweb.services.guard import internal, open_to_all, sifted
+from kvmweb.services.works import Step
 from kvmweb.store.models import Job
 
 MOST = 1000
+CLEAN_AT_ONCE = 20
+CLEAN_AGAIN_AFTER = timedelta(minutes=1)
 LOST_AFTER = timedelta(seconds=15)
 """Without a beat for so long a running job has lost its worker: it beats every 2 s."""
 
@@ -43,11 +47,25 @@ def ask_bulk(actor: Actor, word: str, wanted: Sequence[Ref]) -> UUID:
     steps = [
         {"ref": str(ref), "name": names.get(ref, ""), "state": JobState.WAITING} for ref in found
     ]
+    return _begin(actor, word, steps, {})
+
+
+@internal("the service that asks has judged")
+def ask(actor: Actor, verb: str, steps: Sequence[Step], **arguments: Any) -> UUID:
+    """A work of the kind that is marked `@carries(verb)`; the job that will report on it.
+
+    arguments: plain JSON without secrets, for they stay in the job's row.
+    """
+    return _begin(actor, verb, list(steps), arguments)
+
+
+def _begin(actor: Actor, verb: str, steps: list[Step], arguments: dict[str, Any]) -> UUID:
+    who = {"actor": actor.name, "session": actor.session, "address": actor.address}
     with transaction.atomic():
         job = Job.objects.create(
             person_id=actor.person_id or None,
-            verb=word,
-            arguments={"actor": actor.name, "session": actor.session, "address": actor.address},
+            verb=verb,
+            arguments={**arguments, **who},
             steps=steps,
         )
         job_worker.run.enqueue(str(job.pk))
@@ -118,16 +136,37 @@ def record(job: Job, actor: Actor) -> JobRecord:
         ended_at=job.ended_at,
         is_cancel_asked=job.is_cancel_asked,
         may_cancel=_may_cancel(actor, job) and not JobState(job.state).is_over,
+        result=Ref.parse(job.result) if job.result else None,
     )
 
 
-def _step(step: dict[str, Any]) -> JobStep:
+@internal("the clockwork of every process")
+def sweep() -> None:
+    """Jobs whose worker died are interrupted, and what they made is taken back.
+
+    What could not be taken back at first, such as on a host that was away, is tried again.
+    """
+    for job in Job.objects.filter(state=JobState.RUNNING):
+        if _is_lost(job):
+            _interrupt(job)
+    now = timezone.now()
+    before = now - CLEAN_AGAIN_AFTER
+    leftover = Job.objects.filter(ended_at__isnull=False, beat_at__lt=before).exclude(undo=[])
+    for job in leftover[:CLEAN_AT_ONCE]:
+        if Job.objects.filter(pk=job.pk, beat_at=job.beat_at).update(beat_at=now):
+            job_worker.clean.enqueue(str(job.pk))
+
+
+def _step(step: Step) -> JobStep:
     return JobStep(
-        ref=Ref.parse(step["ref"]),
+        ref=Ref.parse(step["ref"]) if "ref" in step else None,
         name=step.get("name", ""),
         state=JobState(step["state"]),
         problem=step.get("problem", ""),
         detail=step.get("detail", ""),
+        word=step.get("word", ""),
+        done=step.get("done", 0),
+        total=step.get("total", 0),
     )
 
 
@@ -154,7 +193,10 @@ def _interrupt(job: Job) -> None:
         elif step["state"] == JobState.WAITING:
             step["state"] = JobState.CANCELLED
     job.state, job.ended_at = JobState.INTERRUPTED, timezone.now()
-    Job.objects.filter(pk=job.pk, state=JobState.RUNNING, beat_at=job.beat_at).update(
-        state=job.state, steps=job.steps, ended_at=job.ended_at
-    )
+    with transaction.atomic():
+        was_first = Job.objects.filter(
+            pk=job.pk, state=JobState.RUNNING, beat_at=job.beat_at
+        ).update(state=job.state, steps=job.steps, ended_at=job.ended_at)
+        if was_first and job.undo:
+            job_worker.clean.enqueue(str(job.pk))
     publisher.publish(Notice(JOBS, str(job.pk)))

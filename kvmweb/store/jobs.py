@@ -9,9 +9,10 @@ from django.db import models
 
 
 class Job(models.Model):
-    """One piece of long work. steps: list of `{"ref", "name", "state", "problem"}` in order.
+    """One piece of long work, or a press on many guests. state: `core.jobs.JobState`.
 
-    state: waiting, running, done, failed, cancelled, interrupted.
+    steps, in order: of a press `{"ref", "name", "state", "problem", "detail"}`; of a work
+    `{"word", "name", "state", "problem", "detail", "done", "total"}`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -22,10 +23,15 @@ class Job(models.Model):
     arguments = models.JSONField(default=dict)
     state = models.CharField(max_length=16, default="waiting", db_index=True)
     steps = models.JSONField(default=list)
+    undo = models.JSONField(default=list)
+    """How what was made is taken back, newest last: `[{"act", "args"}, …]`; written beforehand."""
+    result = models.CharField(max_length=120, blank=True)
+    """The `Ref` of what came of it."""
     is_cancel_asked = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     beat_at = models.DateTimeField(null=True, blank=True)
-    """Refreshed while it runs; a running job without a recent beat lost its worker."""
+    """Refreshed while it runs; a running job without a recent beat lost its worker. Of one that
+    has ended but left something to take back: when that was tried last."""
     ended_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

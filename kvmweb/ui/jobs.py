@@ -24,13 +24,24 @@ STATES: dict[JobState, State] = {
 }
 
 
+STEPS: dict[str, Text] = {
+    "prepare": _("Prepare"),
+}
+"""What each step of a work is called; a kind of work adds its words."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """One object of a job. sentence: why it failed; detail: libvirt's own words."""
+    """One object of a job, or one step. sentence: why it failed; detail: libvirt's own words.
+
+    label: what the step does. percent: how far it is, while that is known and it is under way.
+    """
 
     name: str
     url: str
     shown: State
+    label: Text = ""
+    percent: float | None = None
     sentence: str = ""
     detail: str = ""
 
@@ -44,6 +55,8 @@ class JobCard:
     icon: str
     shown: State
     lines: tuple[StepLine, ...]
+    result_url: str = ""
+    """Where what came of it is shown, once it is done."""
 
     @property
     def dom_id(self) -> str:
@@ -60,18 +73,21 @@ def card(job: JobRecord) -> JobCard:
         icon=word.icon,
         shown=STATES[job.state],
         lines=tuple(_line(step) for step in job.steps),
+        result_url=links.of(job.result) if job.result and job.state is JobState.DONE else "",
     )
 
 
 def _line(step: JobStep) -> StepLine:
     said = None
-    if step.problem:
-        context = {"host": step.ref.host}
+    if step.problem and step.state is not JobState.CANCELLED:
+        context = {"host": step.ref.host} if step.ref else {}
         said = messages.problem(errors.problem(step.problem, step.detail, context))
     return StepLine(
-        name=step.name or str(_("Unknown guest")),
-        url=links.of(step.ref) if step.name else "",
+        name=step.name if step.ref is None or step.name else str(_("Unknown guest")),
+        url=links.of(step.ref) if step.ref and step.name else "",
         shown=STATES[step.state],
+        label=STEPS.get(step.word, ""),
+        percent=step.percent if step.state is JobState.RUNNING else None,
         sentence=said.sentence if said else "",
         detail=said.detail if said else "",
     )

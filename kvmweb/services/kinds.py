@@ -1,0 +1,6 @@
+"""Every module that carries out a kind of long work; a job's worker imports them from here.
+
+Not at the top of `job_worker`: these modules ask for jobs themselves.
+"""
+
+from __future__ import annotations
