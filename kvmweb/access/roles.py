@@ -10,6 +10,13 @@ _POWER = {
     "guest.start", "guest.shutdown", "guest.reboot", "guest.reset", "guest.destroy",
     "guest.suspend", "guest.resume", "guest.save", "guest.discard", "guest.nmi", "job.view",
 }  # fmt: skip
+_POOLS = {
+    "pool.create", "pool.start", "pool.stop", "pool.autostart", "pool.refresh", "pool.edit",
+    "pool.build", "pool.delete",
+}  # fmt: skip
+_FILL = {"volume.create", "volume.clone", "volume.resize", "volume.attach", "volume.upload"}
+"""What whoever makes guests needs of a pool."""
+_VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download"}
 _EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
 
 ROLES: dict[str, frozenset[str]] = {
@@ -17,13 +24,19 @@ ROLES: dict[str, frozenset[str]] = {
     "console": frozenset(_CONSOLE),
     "operator": frozenset(_SEE | _CONSOLE | _POWER),
     "editor": frozenset(_SEE | _CONSOLE | _POWER | _EDIT),
-    "creator": frozenset(_SEE | _CONSOLE | _POWER | _EDIT),
-    "storage-admin": frozenset({"pool.view", "host.view"}),
+    "creator": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | _FILL),
+    "storage-admin": frozenset({"pool.view", "host.view", "job.view"} | _POOLS | _VOLUMES),
     "network-admin": frozenset({"network.view", "host.view"}),
     "host-admin": frozenset(
-        _SEE | _CONSOLE | _POWER | _EDIT | {"console.takeover", "host.add", "host.remove"}
+        _SEE
+        | _CONSOLE
+        | _POWER
+        | _EDIT
+        | _POOLS
+        | _VOLUMES
+        | {"console.takeover", "host.add", "host.remove"}
     ),
     "auditor": frozenset(_SEE | {"audit.view", "people.view", "job.view", "guest.definition"}),
-    "project-owner": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | {"console.takeover"}),
+    "project-owner": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | _FILL | {"console.takeover"}),
     "administrator": frozenset(VERBS),
 }

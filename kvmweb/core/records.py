@@ -147,7 +147,11 @@ class GuestSample:
 
 @dataclass(frozen=True, slots=True)
 class PoolRecord:
-    """One storage pool, list level. Source: virStoragePoolGetInfo, pool XML."""
+    """One storage pool, list level. Source: virStoragePoolGetInfo, pool XML.
+
+    source: where its data comes from, such as `10.0.0.5:/export` or `/dev/sdb`; empty for a folder.
+    definition_hash: of the inactive XML: what an edit must match.
+    """
 
     uuid: str
     name: str
@@ -160,11 +164,41 @@ class PoolRecord:
     allocation: int
     available: int
     volumes: int
+    source: str = ""
+    format: str = ""
+    definition_hash: str = ""
 
     @property
     def percent(self) -> float:
         """How full it is."""
         return 100 * self.allocation / self.capacity if self.capacity else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRecord:
+    """One volume of an active pool. Source: volume XML.
+
+    uuid: `refs.volume_id` of pool and name, for libvirt gives volumes none.
+    backing: what the image's header names, as it stands there; backing_path: the file that means,
+    empty where it is no file of the host. capacity: what a guest sees; allocation: really used.
+    """
+
+    uuid: str
+    pool: str
+    name: str
+    path: str
+    """As the host sees it; never opened by us."""
+    type: str
+    """file, block, dir, network, netdir or ploop."""
+    format: str
+    capacity: int
+    allocation: int
+    backing: str = ""
+    backing_path: str = ""
+    backing_format: str = ""
+    is_encrypted: bool = False
+    alias: str = ""
+    """Another name that guests may know it by: `rbd:pool/image`, `/dev/mapper/vg-lv`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +242,8 @@ class HostRecord:
     has_kvm_module: bool | None
     offers_kvm: bool
     capabilities: dict[str, bool]
+    pool_types: tuple[str, ...] = ()
+    """Storage pools that its libvirt has a backend for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Identity is (host, UUID), never the name: a rename keeps grants, history and con
 from __future__ import annotations
 
 import re
+import uuid as uuids
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -24,6 +25,8 @@ class Kind(StrEnum):
     GUEST = "guest"
     POOL = "pool"
     NETWORK = "network"
+    VOLUME = "volume"
+    """A volume: its id is made of pool and name, its rights are those of its pool."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,3 +82,17 @@ def pool(host_key: str, uuid: str) -> Ref:
 def network(host_key: str, uuid: str) -> Ref:
     """The virtual network with this UUID on this host."""
     return Ref(Kind.NETWORK, host_key, uuid)
+
+
+def volume(host_key: str, pool_uuid: str, name: str) -> Ref:
+    """The volume of this name in this pool."""
+    return Ref(Kind.VOLUME, host_key, volume_id(pool_uuid, name))
+
+
+def volume_id(pool_uuid: str, name: str) -> str:
+    """What names a volume in URLs, rows and notices: as good as a UUID, and always the same.
+
+    libvirt knows a volume by pool and name alone, and a name may hold slashes, line breaks or 255
+    bytes of anything. A renamed or moved volume is another one, for libvirt as well.
+    """
+    return str(uuids.uuid5(uuids.UUID(pool_uuid), name))

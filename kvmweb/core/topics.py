@@ -26,6 +26,11 @@ def of(ref: Ref) -> str:
     return ".".join(part for part in (ref.kind, ref.host, ref.id) if part)
 
 
+def volumes_of(pool: Ref) -> str:
+    """The volumes of one pool."""
+    return f"volumes.{pool.host}.{pool.id}"
+
+
 def console(guest: Ref) -> str:
     """Who sits at the consoles of this guest."""
     return f"console.{guest.host}.{guest.id}"

@@ -18,11 +18,12 @@ from kvmweb.core.records import (
     HostSample,
     NetworkRecord,
     PoolRecord,
+    VolumeRecord,
 )
 
-Kind = Literal["guest", "pool", "network"]
-KINDS: tuple[Kind, ...] = ("guest", "pool", "network")
-Record = GuestRecord | PoolRecord | NetworkRecord
+Kind = Literal["guest", "pool", "network", "volume"]
+KINDS: tuple[Kind, ...] = ("guest", "pool", "network", "volume")
+Record = GuestRecord | PoolRecord | NetworkRecord | VolumeRecord
 Key = tuple[str, ...]
 
 BATCH = 100
@@ -124,6 +125,10 @@ class Publisher:
         self._listed.add(kind)
         self._send(("listed", kind), self._listing(kind))
 
+    def is_listed(self, kind: Kind) -> bool:
+        """All objects of this kind have been read once."""
+        return kind in self._listed
+
     def set_samples(self, host: HostSample, guests: Iterable[GuestSample]) -> None:
         """One round of statistics."""
         self._send(("samples",), {"type": "samples", "host": host, "guests": list(guests)})
@@ -133,6 +138,19 @@ class Publisher:
         return [
             record for record in self.records["guest"].values() if isinstance(record, GuestRecord)
         ]
+
+    def pool(self, uuid: str) -> PoolRecord | None:
+        """This pool, if known."""
+        found = self.records["pool"].get(uuid)
+        return found if isinstance(found, PoolRecord) else None
+
+    def volumes(self, pool: str) -> dict[str, VolumeRecord]:
+        """The volumes known of this pool, by name."""
+        return {
+            record.name: record
+            for record in self.records["volume"].values()
+            if isinstance(record, VolumeRecord) and record.pool == pool
+        }
 
     def guest(self, uuid: str) -> GuestRecord | None:
         """This guest, if known."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 import libvirt
 
 from kvmweb.hostworker.publisher import Kind, Publisher, Record
+from kvmweb.hostworker.volumes import Volumes
 from kvmweb.hypervisor import networks, pools
 from kvmweb.hypervisor.connections import Lines
 from kvmweb.hypervisor.guests import Reader
@@ -33,19 +34,23 @@ _READERS: dict[Kind, Callable[..., Record | None]] = {"pool": pools.read, "netwo
 
 class Readings:
     """Reads on the lines of one link: `listing` for all guests, `reading` for those that an event
-    named, `storage` for pools and networks, so that what hangs on one delays no other.
+    named, `storage` for pools and networks, `volumes`, so that what hangs on one delays no other.
     """
 
     def __init__(self, lines: Lines, publisher: Publisher, reader: Reader) -> None:
         self._lines = lines
         self._publisher = publisher
         self._reader = reader
+        self._volumes = Volumes(self._on, publisher)
         self._dirty: dict[tuple[Kind, str], float | None] = {}
         self._has_dirty = asyncio.Event()
         self._read_at: dict[str, float] = {}
 
     def touch(self, kind: Kind, identity: str, event_at: float | None) -> None:
-        """This object may have changed. Several hints before the next reading are one."""
+        """This object may have changed. Several hints before the next reading are one.
+
+        identity: a UUID; of a volume `<pool>/<name>`.
+        """
         known = self._dirty.get((kind, identity))
         self._dirty[(kind, identity)] = known or event_at
         self._has_dirty.set()
@@ -90,9 +95,10 @@ class Readings:
         self._publisher.set_listed("guest")
 
     async def list_others(self) -> None:
-        """Read every pool and network."""
+        """Read every pool and network, then what the pools hold."""
         await self._list("pool", [*await self._on("storage", pools.read_all)])
         await self._list("network", [*await self._on("storage", networks.read_all)])
+        await self._volumes.list_all()
 
     async def _list(self, kind: Kind, found: list[Record]) -> None:
         for record in found:
@@ -117,11 +123,17 @@ class Readings:
 
     async def _read_others(self, batch: dict[tuple[Kind, str], float | None]) -> None:
         for (kind, identity), event_at in batch.items():
-            record = await self._on("storage", partial(_READERS[kind], uuid=identity))
+            uuid, _, volume = identity.partition("/")
+            read: Kind = "pool" if volume else kind
+            record = await self._on("storage", partial(_READERS[read], uuid=uuid))
             if record is None:
-                self._publisher.set_gone(kind, identity, event_at)
+                self._publisher.set_gone(read, uuid, event_at)
             else:
-                self._publisher.set_record(kind, record, event_at)
+                self._publisher.set_record(read, record, event_at)
+            if volume:
+                await self._volumes.read(uuid, [volume])
+            elif kind == "pool":
+                await self._volumes.follow_pool(uuid)
 
     async def _on(self, purpose: str, work: Callable[[libvirt.virConnect], T]) -> T:
         """Raises TimeoutError when one object blocks the line, which is then given up."""

@@ -102,7 +102,8 @@ class Verbs:
             found = await _on(line, act.work, args)
         finally:
             if act.kind and UUID.fullmatch(str(args.get("uuid"))):
-                self._touch(act.kind, str(args["uuid"]), time.time())
+                name = f"/{args.get('name')}" if act.kind == "volume" else ""
+                self._touch(act.kind, f"{args['uuid']}{name}", time.time())
         if isinstance(found, HostRecord):
             self._publisher.set_host(found)
         return act.answers(found)

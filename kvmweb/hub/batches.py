@@ -14,7 +14,7 @@ from kvmweb.core.refs import Kind
 Plain = dict[str, Any]
 """A record or message as plain JSON."""
 
-MIRRORED = (Kind.GUEST, Kind.POOL, Kind.NETWORK)
+MIRRORED = (Kind.GUEST, Kind.POOL, Kind.NETWORK, Kind.VOLUME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def fold(messages: Iterable[Plain]) -> Batch:
     batch = Batch()
     for message in messages:
         match message.get("type"):
-            case "guest" | "pool" | "network" as kind:
+            case "guest" | "pool" | "network" | "volume" as kind:
                 _tell(batch, Kind(kind), message)
             case "gone":
                 _gone(batch, Kind(message["kind"]), message["id"])

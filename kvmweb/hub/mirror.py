@@ -27,11 +27,13 @@ from kvmweb.hub import rows
 from kvmweb.hub.batches import MIRRORED, Batch, Plain, fold
 from kvmweb.hub.use import Use
 from kvmweb.inventory.models import (
+    DiskUse,
     Guest,
     GuestDefinition,
     GuestHistory,
     HostMirror,
     Revision,
+    Volume,
 )
 
 MANY = 50
@@ -50,7 +52,7 @@ class Difference:
     """What one batch changes of one kind.
 
     marked: began or ceased to answer. known: UUIDs whose row was there before.
-    xml: definitions of the guests that are written.
+    xml: definitions of the guests that are written. pools: those whose volumes differ.
     """
 
     written: list[rows.Row] = field(default_factory=list)
@@ -58,6 +60,7 @@ class Difference:
     marked: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     xml: dict[str, str] = field(default_factory=dict)
+    pools: set[str] = field(default_factory=set)
 
     @property
     def uuids(self) -> list[str]:
@@ -145,6 +148,8 @@ class Writer:
 
     def _write(self, kind: Kind, difference: Difference, rev: int, now: datetime) -> None:
         manager = rows.MODELS[kind]._default_manager
+        if kind is Kind.VOLUME:
+            difference.pools = self._pools_of(difference)
         for gone in _chunks(difference.gone):
             manager.filter(host=self.host, uuid__in=gone).update(
                 is_gone=True, digest="", rev=rev, changed_at=now
@@ -155,7 +160,7 @@ class Writer:
             return
         for row in difference.written:
             row.rev = rev
-        fields = rows.SHARED_FIELDS + (rows.GUEST_FIELDS if kind is Kind.GUEST else [])
+        fields = rows.SHARED_FIELDS + rows.FIELDS.get(kind, [])
         written = manager.bulk_create(
             difference.written,  # type: ignore[arg-type] # all are of this model
             update_conflicts=True,
@@ -173,12 +178,48 @@ class Writer:
             unique_fields=["guest"],
             update_fields=["xml"],
         )
+        self._write_uses(guests)
         ended = [guest for guest in guests if not rows.is_active(guest)]
         self.use.forget(guest.uuid for guest in ended)
         for chunk in _chunks(ended):
             GuestHistory.objects.filter(guest__in=chunk).delete()
 
+    def _write_uses(self, guests: list[Guest]) -> None:
+        """What their disks are read from; most changes of a guest are not of its disks."""
+        for chunk in _chunks(guests):
+            before = DiskUse.objects.filter(guest__in=chunk)
+            known = {(use.guest_id, use.target, use.place): use for use in before}
+            wanted = {
+                (guest.pk, *key): use
+                for guest in chunk
+                for key, use in rows.disk_uses(guest).items()
+            }
+            stale = [
+                use.pk
+                for key, use in known.items()
+                if key not in wanted or not use.is_like(wanted[key])
+            ]
+            DiskUse.objects.filter(pk__in=stale).delete()
+            fresh = [
+                use
+                for key, use in wanted.items()
+                if key not in known or not use.is_like(known[key])
+            ]
+            DiskUse.objects.bulk_create(fresh)
+
+    def _pools_of(self, difference: Difference) -> set[str]:
+        found = {row.pool for row in difference.written if isinstance(row, Volume)}
+        for gone in _chunks(difference.gone):
+            there = Volume.objects.filter(host=self.host, uuid__in=gone)
+            found.update(there.values_list("pool", flat=True).distinct())
+        return found
+
     def _notices(self, kind: Kind, difference: Difference, rev: int) -> Iterable[Notice]:
+        if kind is Kind.VOLUME:
+            for uuid in sorted(difference.pools):
+                pool = refs.pool(self.host, uuid)
+                yield Notice(topics.volumes_of(pool), str(pool), rev)
+            return
         uuids = difference.uuids
         if len(uuids) > MANY:
             yield Notice(TOPICS[kind], "", rev)

@@ -15,18 +15,27 @@ from kvmweb.core.refs import Kind
 from kvmweb.hub.batches import Plain, Told
 from kvmweb.inventory import models as mirror
 
-MODELS: dict[Kind, type[mirror.Guest] | type[mirror.Pool] | type[mirror.Network]] = {
+MODELS: dict[
+    Kind,
+    type[mirror.Guest] | type[mirror.Pool] | type[mirror.Network] | type[mirror.Volume],
+] = {
     Kind.GUEST: mirror.Guest,
     Kind.POOL: mirror.Pool,
     Kind.NETWORK: mirror.Network,
+    Kind.VOLUME: mirror.Volume,
 }
-Row = mirror.Guest | mirror.Pool | mirror.Network
+Row = mirror.Guest | mirror.Pool | mirror.Network | mirror.Volume
 
 SHARED_FIELDS = ["name", "name_fold", "record", "digest", "rev", "is_gone", "changed_at"]
 GUEST_FIELDS = [
     "title", "state", "vcpus", "memory", "has_autostart", "tags", "addresses", "running_since",
     "cpu", "memory_used", "is_answering", "sampled_at",
 ]  # fmt: skip
+VOLUME_FIELDS = [
+    "pool", "place", "alias_place", "backing_place", "format", "capacity", "allocation", "made_as",
+]  # fmt: skip
+FIELDS: dict[Kind, list[str]] = {Kind.GUEST: GUEST_FIELDS, Kind.VOLUME: VOLUME_FIELDS}
+"""Columns beside the shared ones."""
 
 
 def digest(record: Plain) -> str:
@@ -50,6 +59,8 @@ def build(kind: Kind, host: str, told: Told, before: Row | None, now: datetime) 
         "name_fold": record["name"].casefold()[:255],
         "digest": digest(record),
     }
+    if kind is Kind.VOLUME:
+        return mirror.Volume(**shared, record=record, **_volume_columns(record, before))
     if kind is not Kind.GUEST:
         return MODELS[kind](**shared, record=record)
     lean = {name: value for name, value in record.items() if name != "xml"}
@@ -70,6 +81,38 @@ def _guest_columns(record: Plain) -> dict[str, Any]:
         "tags": f"|{'|'.join(tags)}|" if tags else "",
         "addresses": " ".join(addresses),
     }
+
+
+def _volume_columns(record: Plain, before: Row | None) -> dict[str, Any]:
+    made_as = before.made_as if isinstance(before, mirror.Volume) and not before.is_gone else ""
+    return {
+        "pool": record["pool"],
+        "place": mirror.place(record["path"]),
+        "alias_place": mirror.place(record["alias"]),
+        "backing_place": mirror.place(record["backing_path"]),
+        "format": record["format"][:32],
+        "capacity": min(record["capacity"], mirror.BIGGEST),
+        "allocation": min(record["allocation"], mirror.BIGGEST),
+        "made_as": made_as or record["format"][:32],
+    }
+
+
+def disk_uses(guest: mirror.Guest) -> dict[tuple[str, str], mirror.DiskUse]:
+    """What a guest's disks are read from, by target and place."""
+    found = {}
+    for disk in guest.record["disks"]:
+        if disk["source"]:
+            made = mirror.DiskUse(
+                guest=guest,
+                host=guest.host,
+                place=mirror.place(disk["source"]),
+                target=disk["target"][:32],
+                device=disk["device"][:16],
+                format=disk["format"][:32],
+                is_readonly=disk["is_readonly"],
+            )
+            found[made.target, made.place] = made
+    return found
 
 
 def _running(told: Told, before: Row | None, now: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import PoolRecord
+from kvmweb.definitions import elements
 from kvmweb.definitions import pools as xml
 from kvmweb.hypervisor import faults
 
@@ -53,7 +54,8 @@ def _or_gone(pool: libvirt.virStoragePool) -> PoolRecord | None:
 
 
 def _record(pool: libvirt.virStoragePool) -> PoolRecord:
-    definition = xml.parse(pool.XMLDesc(0))
+    stored = pool.XMLDesc(libvirt.VIR_STORAGE_XML_INACTIVE if pool.isPersistent() else 0)
+    definition = xml.parse(stored)
     state, capacity, allocation, available = pool.info()
     is_active = state != libvirt.VIR_STORAGE_POOL_INACTIVE
     return PoolRecord(
@@ -68,6 +70,9 @@ def _record(pool: libvirt.virStoragePool) -> PoolRecord:
         allocation=int(allocation),
         available=int(available),
         volumes=_volumes(pool) if is_active else 0,
+        source=definition.source,
+        format=definition.format,
+        definition_hash=elements.fingerprint(stored),
     )
 
 

@@ -172,3 +172,65 @@ class Network(Mirrored):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="network_identity")]
+
+
+BIGGEST = 2**63 - 1
+PLACE_MAX = 700
+"""Characters: an index of PostgreSQL holds 2,700 bytes. Longer ones are cut alike on both sides."""
+
+
+def place(path: str) -> str:
+    """A path, `pool/volume` or `protocol:name` as the columns that are searched hold it."""
+    return path[:PLACE_MAX].replace("\0", "")
+
+
+class Volume(Mirrored):
+    """A volume of an active pool. What its list shows, sorts or filters by has a column.
+
+    uuid: `refs.volume_id`. backing_place: the file that its header builds on. made_as: the format
+    it had when it was first seen: what a guest wrote into a raw volume may look like another.
+    """
+
+    kind = refs.Kind.VOLUME
+
+    pool = models.CharField(max_length=36)
+    place = models.CharField(max_length=PLACE_MAX, blank=True)
+    alias_place = models.CharField(max_length=PLACE_MAX, blank=True)
+    backing_place = models.CharField(max_length=PLACE_MAX, blank=True)
+    format = models.CharField(max_length=32, blank=True)
+    capacity = models.BigIntegerField(default=0)
+    allocation = models.BigIntegerField(default=0)
+    made_as = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="volume_identity")]
+        indexes = [
+            models.Index(
+                fields=["host", "pool", "is_gone", "name_fold", "uuid"], name="volume_by_name"
+            ),
+            models.Index(fields=["host", "place"], name="volume_by_place"),
+            models.Index(fields=["host", "backing_place"], name="volume_by_backing"),
+        ]
+
+
+class DiskUse(models.Model):
+    """One disk of a guest, found by what it is read from. place: as the guest's definition says."""
+
+    guest = models.ForeignKey(Guest, on_delete=models.CASCADE, related_name="disk_uses")
+    host = models.CharField(max_length=31)
+    place = models.CharField(max_length=PLACE_MAX)
+    target = models.CharField(max_length=32)
+    device = models.CharField(max_length=16)
+    format = models.CharField(max_length=32, blank=True)
+    is_readonly = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["host", "place"], name="disk_use_by_place")]
+
+    def __str__(self) -> str:
+        return f"{self.target} of {self.guest_id}"
+
+    def is_like(self, other: DiskUse) -> bool:
+        """The same disk in every respect."""
+        names = ("place", "target", "device", "format", "is_readonly")
+        return all(getattr(self, name) == getattr(other, name) for name in names)

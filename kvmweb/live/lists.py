@@ -1,4 +1,4 @@
-"""Overview, hosts, storage and networks as regions: the pages' own service calls and partials."""
+"""Overview, hosts and networks as regions: the pages' own service calls and partials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.errors import NotFound
 from kvmweb.core.topics import Notice
 from kvmweb.live.regions import Part, Picture, Region, part, shows
-from kvmweb.services import hosts, networks, overview, pools
+from kvmweb.services import hosts, networks, overview
 from kvmweb.ui import overview as face
 
 LIST_ID = "rows"
@@ -70,7 +70,7 @@ def _hosts(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
             "is_blind": hosts.is_blind(actor),
             "may_add": hosts.may_add(actor),
         }
-        return _listed("hosts/list.html", rev, rows, context)
+        return listed("hosts/list.html", rev, rows, context)
 
     wanted = {topics.HOSTS, topics.GUESTS, topics.USE}
     return [Paced(frozenset(wanted), gather, LIST_ID)]
@@ -92,18 +92,6 @@ def _host(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
     return [Paced(frozenset(wanted), gather)]
 
 
-@shows(r"/storage/")
-def _pools(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
-    wanted = {name: query.get(name, "") for name in _NAMES}
-
-    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
-        rev, rows = overview.revision(), pools.list_(actor, **wanted)
-        context = {**wanted, "is_blind": pools.is_blind(actor)}
-        return _listed("storage/list.html", rev, rows, context)
-
-    return [Paced(frozenset({topics.POOLS, topics.HOSTS}), gather, LIST_ID)]
-
-
 @shows(r"/networks/")
 def _networks(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
     wanted = {name: query.get(name, "") for name in _NAMES}
@@ -111,7 +99,7 @@ def _networks(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
     def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
         rev, rows = overview.revision(), networks.list_(actor, **wanted)
         context = {**wanted, "is_blind": networks.is_blind(actor)}
-        return _listed("networks/list.html", rev, rows, context)
+        return listed("networks/list.html", rev, rows, context)
 
     return [Paced(frozenset({topics.NETWORKS, topics.HOSTS}), gather, LIST_ID)]
 
@@ -122,9 +110,10 @@ def _overview_parts(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, 
     return context["live_rev"], {"overview": _html("overview/show.html#body", context)}, {}
 
 
-def _listed(
+def listed(
     template: str, rev: int, rows: Sequence[Any], context: dict[str, Any]
 ) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+    """What a small list looks like: its partials `row` and `empty`."""
     empty = _html(f"{template}#empty", {**context, "rows": rows})
     return (
         rev,

@@ -121,7 +121,12 @@ def act(actor: Actor, verb: str, ref: Ref | None = None, **detail: Any) -> Itera
         end(act.entry, act.outcome, **act.detail)
 
 
-_MIRRORS = {Kind.GUEST: mirror.Guest, Kind.POOL: mirror.Pool, Kind.NETWORK: mirror.Network}
+_MIRRORS = {
+    Kind.GUEST: mirror.Guest,
+    Kind.POOL: mirror.Pool,
+    Kind.NETWORK: mirror.Network,
+    Kind.VOLUME: mirror.Volume,
+}
 
 
 def _name(ref: Ref) -> str:

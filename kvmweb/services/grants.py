@@ -194,7 +194,7 @@ def _known_ref(text: str) -> str:
         ref = refs.Ref.parse(text)
     except ValueError as error:
         raise Invalid(fields={"scope": _("This is no host and no guest.")}) from error
-    if bool(ref.id) is (ref.kind is refs.Kind.HOST):
+    if bool(ref.id) is (ref.kind is refs.Kind.HOST) or ref.kind is refs.Kind.VOLUME:
         raise Invalid(fields={"scope": _("This is no host and no guest.")})
     return str(ref)
 

@@ -12,10 +12,11 @@ PLACES: dict[refs.Kind, str] = {
     refs.Kind.GUEST: "guests",
     refs.Kind.POOL: "storage",
     refs.Kind.NETWORK: "networks",
+    refs.Kind.VOLUME: "storage/volumes",
 }
 
 
-LISTED = frozenset({refs.Kind.POOL, refs.Kind.NETWORK})
+LISTED = frozenset({refs.Kind.NETWORK})
 """Kinds without a page of their own yet: they are found in their list."""
 
 

@@ -12,7 +12,13 @@ from kvmweb.ui import links, words
 from kvmweb.ui.words import Text
 from kvmweb.web import context, respond
 
-_ICONS = {Kind.GUEST: "guest", Kind.HOST: "host", Kind.POOL: "storage", Kind.NETWORK: "network"}
+_ICONS = {
+    Kind.GUEST: "guest",
+    Kind.HOST: "host",
+    Kind.POOL: "storage",
+    Kind.NETWORK: "network",
+    Kind.VOLUME: "storage",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,15 @@ from kvmweb.web import (
     jobs,
     networks,
     overview,
+    pools,
     power,
     preferences,
     search,
-    storage,
+    volumes,
 )
 
+POOL = "storage/<slug:host>/<uuid:uuid>/"
+VOLUME = f"{POOL}volumes/<uuid:volume>/"
 GUEST = "guests/<slug:host>/<uuid:uuid>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -42,7 +45,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/test/", hosts.test, name="host-test"),
     path("hosts/<slug:host>/", hosts.show, name="host"),
     path("hosts/<slug:host>/remove/", hosts.remove, name="host-remove"),
-    path("storage/", storage.list_, name="storage"),
+    path("storage/", pools.list_, name="storage"),
+    path("storage/volumes/<slug:host>/<uuid:volume>/", volumes.find, name="volume_found"),
+    path(POOL, pools.detail, name="pool"),
+    path(VOLUME, volumes.detail, name="volume"),
     path("networks/", networks.list_, name="networks"),
     path("activity/jobs/<uuid:job>/", jobs.show, name="job"),
     path("activity/jobs/<uuid:job>/cancel/", jobs.cancel, name="job_cancel"),

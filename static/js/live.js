@@ -76,7 +76,7 @@ function hello() {
   const listing = document.getElementById("listing");
   if (!listing || !wrapper) return;
   const rows = [...document.getElementById("rows").children];
-  const have = { rows: Object.fromEntries(rows.map((row) => [row.id, ""])) };
+  const have = { rows: Object.fromEntries(rows.map((row) => [row.id, row.dataset.v ?? ""])) };
   const prefix = document.body.dataset.prefix.replace(/\/$/, "");
   const page = (location.pathname + location.search).slice(prefix.length);
   wrapper.sendImmediately(JSON.stringify({ page, rev: Number(listing.dataset.rev), have }));

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from kvmweb.core import wire
+from kvmweb.core import refs, wire
 from kvmweb.core.records import (
     GuestRecord,
     GuestSample,
@@ -14,6 +14,7 @@ from kvmweb.core.records import (
     InterfaceRecord,
     NetworkRecord,
     PoolRecord,
+    VolumeRecord,
 )
 
 GUEST = GuestRecord(
@@ -41,6 +42,16 @@ def guest(number: int, event_at: float | None = None, **facts: Any) -> dict[str,
 def pool(number: int, **facts: Any) -> dict[str, Any]:
     record = replace(POOL, **{"uuid": uuid(number), **facts})
     return {"type": "pool", "record": wire.to_plain(record), "event_at": None}
+
+
+def volume(pool_number: int, name: str, **facts: Any) -> dict[str, Any]:
+    pool_uuid = uuid(pool_number)
+    standard = {"path": f"/images/{name}", "type": "file", "format": "qcow2"}
+    sizes = {"capacity": 2**30, "allocation": 2**20}
+    record = VolumeRecord(
+        refs.volume_id(pool_uuid, name), pool_uuid, name, **{**standard, **sizes, **facts}
+    )
+    return {"type": "volume", "record": wire.to_plain(record), "event_at": None}
 
 
 def network(number: int, **facts: Any) -> dict[str, Any]:

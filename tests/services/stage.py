@@ -47,6 +47,16 @@ def mirrored(*numbers: int, host: str = "east", link: str = "up", **facts: Any) 
     return [refs.guest(host, plain.uuid(n)) for n in numbers]
 
 
+def held(number: int, *names: str, host: str = "east", link: str = "up", **facts: Any) -> Ref:
+    """A pool of a host with volumes of these names, as the hub would have written them."""
+    Host.objects.get_or_create(key=host, defaults={"name": host, "uri": "test:///default"})
+    writer = Writer(host, "stage")
+    writer.open()
+    told = [plain.volume(number, name) for name in names]
+    writer.apply([plain.pool(number, **facts), *told, plain.link(link)])
+    return refs.pool(host, plain.uuid(number))
+
+
 class TestHost:
     """A worker over `test:///`, with as many guests as asked for, all running at first."""
 

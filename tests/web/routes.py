@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kvmweb.core import refs
 from tests.hub import plain
 
 GUEST = f"/guests/east/{plain.uuid(1)}/"
 JOB = f"/activity/jobs/{plain.uuid(5)}/"
+POOL = f"/storage/east/{plain.uuid(21)}/"
+VOLUME = f"{POOL}volumes/{refs.volume_id(plain.uuid(21), 'disk')}/"
 NO_GUEST = f"/guests/east/{plain.uuid(99)}/"
 
 SUBJECTS = (
@@ -62,6 +65,12 @@ def guest(
     return Route(name, GUEST + path, allowed, method, WITH_RIGHTS - SEE_GUEST, data)
 
 
+def pool(
+    name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
+) -> Route:
+    return Route(name, POOL + path, allowed, method, WITH_RIGHTS - SEE_HOST, data)
+
+
 def console(
     name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
 ) -> Route:
@@ -98,6 +107,12 @@ ROUTES = [
     listed("guests", "/guests/"),
     listed("hosts", "/hosts/"),
     listed("storage", "/storage/"),
+    pool("pool", "", SEE_HOST),
+    pool("volume", VOLUME.removeprefix(POOL), SEE_HOST),
+    Route(
+        "volume_found", f"/storage/volumes/east/{VOLUME.split('/')[-2]}/", SEE_HOST,
+        hidden=WITH_RIGHTS - SEE_HOST,
+    ),
     listed("networks", "/networks/"),
     listed("activity", "/activity/"),
     Route("guests_bulk", "/guests/bulk/", WITH_RIGHTS, "post"),

@@ -1,0 +1,101 @@
+"""Pools and volumes as pages show them: who uses what, how full, how much was promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kvmweb.core.details import HostLine
+from kvmweb.core.offers import Offer
+from kvmweb.core.records import PoolRecord, VolumeRecord
+from kvmweb.core.refs import Kind, Ref
+from kvmweb.core.volume_filter import VolumeFilter
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """What needs a volume: a guest's disk, or an image that builds on it.
+
+    how: the disk's target, or nothing for an image. is_active: the guest has a process.
+    reads_as: the format that the guest's disk says it has.
+    """
+
+    ref: Ref
+    name: str
+    how: str = ""
+    is_active: bool = False
+    is_readonly: bool = False
+    reads_as: str = ""
+
+    @property
+    def is_guest(self) -> bool:
+        """A guest's disk, not an image above this one."""
+        return self.ref.kind is Kind.GUEST
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Those that the reader may see, and how many others there are."""
+
+    seen: tuple[User, ...] = ()
+    hidden: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.seen or self.hidden)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of those that may be seen, each once."""
+        return tuple(dict.fromkeys(user.name for user in self.seen))
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRow:
+    """One volume for one reader. chain: what it builds on, the next first.
+
+    forged: it was made as raw and now looks like another format, or a guest reads it as raw:
+    whoever writes into it can make it name any file of the host.
+    is_backing_known: what it builds on is a volume of an active pool.
+    """
+
+    ref: Ref
+    record: VolumeRecord
+    users: Users
+    chain: tuple[str, ...] = ()
+    is_backing_known: bool = True
+    forged: bool = False
+    rev: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeList:
+    """rows: one page of what the filter found. total: how many it found; seen: all of the pool."""
+
+    wanted: VolumeFilter
+    rows: tuple[VolumeRow, ...]
+    total: int
+    seen: int
+    formats: tuple[str, ...] = ()
+    page_size: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """volumes: how many. promised: what all of them together may grow to; stored: really used."""
+
+    volumes: int = 0
+    promised: int = 0
+    stored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDetails:
+    """One pool, whole, for one reader. rev: of the mirror before it was read."""
+
+    ref: Ref
+    host: HostLine
+    record: PoolRecord
+    figures: Figures
+    guests: Users
+    """Guests with a disk in it."""
+    rev: int
+    offers: tuple[Offer, ...] = ()

@@ -1,0 +1,156 @@
+"""Who uses a volume: guests by what their disks are read from, images by what their headers name.
+
+All from the mirror. A guest may name a volume by its path, by `pool/volume`, or by the name of a
+network image; a path that reaches the file through a symbolic link is not recognised.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Concat
+
+from kvmweb.access import judge
+from kvmweb.core import refs
+from kvmweb.core.actors import Actor
+from kvmweb.core.records import GuestState
+from kvmweb.core.refs import Ref
+from kvmweb.core.volume_lists import User, Users
+from kvmweb.inventory import models as mirror
+from kvmweb.services.marks import internal
+
+CHUNK = 300
+CHAIN_MAX = 16
+"""libvirt itself follows no more than 200; a page shows no more than these."""
+_ACTIVE = frozenset(state.value for state in GuestState if state.is_active)
+T = TypeVar("T")
+
+
+@internal("the noun's own service carries the mark")
+def of_volumes(
+    actor: Actor, host: str, pool_name: str, volumes: Sequence[mirror.Volume]
+) -> dict[str, Users]:
+    """Volume id to its users, for those that have any; two queries for up to 300 volumes."""
+    reaches = judge.reaches(actor, ("guest.view", "pool.view"))
+    seen: dict[str, list[User]] = defaultdict(list)
+    hidden: dict[str, int] = defaultdict(int)
+    for part in _chunks(volumes):
+        of_place: dict[str, list[str]] = defaultdict(list)
+        for volume in part:
+            for place in places(pool_name, volume):
+                of_place[place].append(volume.uuid)
+        found = [(place, user, user.ref, "guest.view") for place, user in _guests(host, of_place)]
+        found += [(place, user, pool, "pool.view") for place, user, pool in _images(host, of_place)]
+        for place, user, judged, right in found:
+            for uuid in of_place[place]:
+                if reaches[right].covers(judged):
+                    seen[uuid].append(user)
+                else:
+                    hidden[uuid] += 1
+    return {uuid: Users(tuple(seen[uuid]), hidden[uuid]) for uuid in {*seen, *hidden}}
+
+
+@internal("the noun's own service carries the mark")
+def of_pool(actor: Actor, pool: mirror.Pool) -> Users:
+    """The guests with a disk in this pool, also while it is stopped: by its folder and its name."""
+    record = pool.record
+    inside = Q(place__startswith=f"{pool.name}/")
+    if record["path"].startswith("/") and record["type"] in ("dir", "fs", "netfs", "logical"):
+        inside |= Q(place__startswith=record["path"].rstrip("/") + "/")
+    aliases = mirror.Volume.objects.filter(
+        host=pool.host, pool=pool.uuid, is_gone__in=[False]
+    ).exclude(alias_place="")
+    inside |= Q(place__in=aliases.values("alias_place"))
+    uses = mirror.DiskUse.objects.filter(inside, host=pool.host, guest__is_gone__in=[False])
+    fields = ("guest__uuid", "guest__name", "guest__state")
+    reach = judge.reach(actor, "guest.view")
+    found = {
+        User(refs.guest(pool.host, uuid), name, is_active=state in _ACTIVE)
+        for uuid, name, state in uses.values_list(*fields)
+    }
+    visible = [user for user in found if reach.covers(user.ref)]
+    visible.sort(key=lambda user: (user.name.casefold(), user.ref.id))
+    return Users(tuple(visible), len(found) - len(visible))
+
+
+@internal("a condition for a query; reads nothing")
+def is_used(pool_name: str) -> Q:
+    """Of volumes of the pool of this name: some guest or image needs it."""
+    uses = mirror.DiskUse.objects.filter(host=OuterRef("host"), guest__is_gone__in=[False])
+    above = mirror.Volume.objects.filter(
+        host=OuterRef("host"), backing_place=OuterRef("place"), is_gone__in=[False]
+    )
+    by_name = Concat(Value(f"{pool_name}/"), OuterRef("name"))
+    return (
+        Q(Exists(uses.filter(place=OuterRef("place"))))
+        | Q(Exists(uses.filter(place=by_name)))
+        | (~Q(alias_place="") & Q(Exists(uses.filter(place=OuterRef("alias_place")))))
+        | (~Q(place="") & Q(Exists(above)))
+    )
+
+
+@internal("a pure function")
+def places(pool_name: str, volume: mirror.Volume) -> tuple[str, ...]:
+    """Every name under which a guest or an image may know this volume."""
+    named = mirror.place(f"{pool_name}/{volume.name}")
+    return tuple(place for place in (volume.place, named, volume.alias_place) if place)
+
+
+@internal("the noun's own service carries the mark")
+def chains(host: str, volumes: Sequence[mirror.Volume]) -> dict[str, tuple[str, ...]]:
+    """Volume id to the paths that it builds on, the next first, through all pools of the host.
+
+    A query for each storey, not for each volume. A path in no pool ends the chain.
+    """
+    found = {it.uuid: [it.backing_place] for it in volumes if it.backing_place}
+    below: dict[str, str] = {}
+    ends = {chain[-1] for chain in found.values()}
+    for _storey in range(CHAIN_MAX):
+        if not ends:
+            break
+        there = mirror.Volume.objects.filter(host=host, place__in=ends, is_gone__in=[False])
+        below.update(there.exclude(backing_place="").values_list("place", "backing_place"))
+        ends = set()
+        for chain in found.values():
+            further = below.get(chain[-1])
+            if further and further not in chain:
+                chain.append(further)
+                ends.add(further)
+    return {uuid: tuple(chain) for uuid, chain in found.items()}
+
+
+def _guests(host: str, wanted: Iterable[str]) -> Iterator[tuple[str, User]]:
+    uses = mirror.DiskUse.objects.filter(
+        host=host, place__in=list(wanted), guest__is_gone__in=[False]
+    ).order_by("guest__name_fold", "target")
+    fields = ("place", "target", "format", "is_readonly", "guest__uuid", "guest__name")
+    for place, target, reads_as, is_readonly, uuid, name, state in uses.values_list(
+        *fields, "guest__state"
+    ):
+        yield (
+            place,
+            User(
+                ref=refs.guest(host, uuid),
+                name=name,
+                how=target,
+                is_active=state in _ACTIVE,
+                is_readonly=is_readonly,
+                reads_as=reads_as,
+            ),
+        )
+
+
+def _images(host: str, wanted: Iterable[str]) -> Iterator[tuple[str, User, Ref]]:
+    above = mirror.Volume.objects.filter(
+        host=host, backing_place__in=list(wanted), is_gone__in=[False]
+    ).order_by("name_fold")
+    for place, uuid, name, pool in above.values_list("backing_place", "uuid", "name", "pool"):
+        ref = Ref(refs.Kind.VOLUME, host, uuid)
+        yield place, User(ref=ref, name=name), refs.pool(host, pool)
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -1,0 +1,195 @@
+"""Volumes in words: the rows of a pool's list, and one volume with what it builds on."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from kvmweb.core import plain
+from kvmweb.core.refs import Ref
+from kvmweb.core.volume_filter import SORTS, VolumeFilter
+from kvmweb.core.volume_lists import User, VolumeList, VolumeRow
+from kvmweb.ui import links
+from kvmweb.ui.templatetags.kvmweb import size
+from kvmweb.ui.words import Text
+
+USERS_SHOWN = 3
+NAME_MAX = 255
+
+LABELS: dict[str, Text] = {
+    "name": _("Name"),
+    "format": _("Format"),
+    "capacity": _("Size"),
+    "allocation": _("Really used"),
+}
+NOTES: dict[str, Text] = {
+    "q": _("search"),
+    "use": _("use"),
+    "format": _("format"),
+    "sort": _("order"),
+    "page": _("page"),
+}
+_SAID: dict[str, Text] = {
+    **LABELS,
+    "backing": _("Builds on"),
+    "users": _("Used by"),
+    "encrypted": _("encrypted"),
+    "forged": _("Looks like another format than it was made as"),
+    "unknown": _("Builds on something outside all pools"),
+}
+USES: dict[str, Text] = {"used": _("In use"), "unused": _("Unused")}
+
+
+@dataclass(frozen=True, slots=True)
+class UserLine:
+    """One user as a link. how: the disk's target."""
+
+    name: str
+    url: str
+    how: str
+    is_guest: bool
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeLine:
+    """One row of the list. version: another one when it would look different."""
+
+    row: VolumeRow
+    dom_id: str
+    version: str
+    url: str
+    name: str
+    """In one line: control characters are spelled out."""
+    format: str
+    capacity: str
+    allocation: str
+    backing: str
+    users: tuple[UserLine, ...]
+    more: int
+    """Users beyond those that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """One column's head. order: the value of aria-sort; empty while not sorted by it."""
+
+    column: str
+    label: Text
+    query: str
+    order: str
+    is_number: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One way to narrow the list. query: the way there, or back when chosen."""
+
+    label: Text
+    query: str
+    is_chosen: bool
+
+
+def url(pool: Ref, volume: str) -> str:
+    """The page of this volume of this pool."""
+    return f"{links.of(pool)}volumes/{volume}/"
+
+
+def shown_name(name: str) -> str:
+    """A name in one line; nothing in it hides or turns the text around it."""
+    return plain.line(name, NAME_MAX)
+
+
+def sayings() -> dict[str, Text]:
+    """Words that every row needs."""
+    return _SAID
+
+
+def line(pool: Ref, row: VolumeRow) -> VolumeLine:
+    """The row of this volume."""
+    users = [user_line(user) for user in row.users.seen]
+    version = zlib.crc32(repr((row, translation.get_language())).encode())
+    return VolumeLine(
+        row=row,
+        dom_id=row.ref.dom_id,
+        version=f"{version:x}"[-6:],
+        url=url(pool, row.ref.id),
+        name=shown_name(row.record.name),
+        format=row.record.format or row.record.type,
+        capacity=size(row.record.capacity),
+        allocation=size(row.record.allocation),
+        backing=shown_name(row.record.backing.rpartition("/")[2]) if row.record.backing else "",
+        users=tuple(users[:USERS_SHOWN]),
+        more=max(0, len(users) - USERS_SHOWN) + row.users.hidden,
+    )
+
+
+def user_line(user: User) -> UserLine:
+    """One user as a link."""
+    name = shown_name(user.name)
+    return UserLine(name, links.of(user.ref), user.how, user.is_guest, user.is_active)
+
+
+def listing(pool: Ref, found: VolumeList) -> dict[str, Any]:
+    """Context of the list of volumes."""
+    wanted = found.wanted
+    return {
+        "found": found,
+        "lines": [line(pool, row) for row in found.rows],
+        "headings": [_heading(wanted, column) for column in SORTS],
+        "uses": [_chip(wanted, "use", value, label) for value, label in USES.items()],
+        "formats": [_chip(wanted, "format", name, name) for name in found.formats],
+        "all_query": replace(wanted, use="", format="", page=1).query(),
+        "pages": Paginator(range(found.total), found.page_size).get_page(wanted.page),
+        "query": wanted.query("page"),
+        "notes": [NOTES[name] for name in wanted.notes],
+        "pool_url": links.of(pool),
+        "said": sayings(),
+    }
+
+
+def _heading(wanted: VolumeFilter, column: str) -> Heading:
+    turned = "descending" if wanted.is_descending else "ascending"
+    return Heading(
+        column=column,
+        label=LABELS[column],
+        query=wanted.sorted_by(column).query(),
+        order=turned if column == wanted.column else "",
+        is_number=column in ("capacity", "allocation"),
+    )
+
+
+def _chip(wanted: VolumeFilter, name: str, value: str, label: Text) -> Chip:
+    is_chosen = getattr(wanted, name) == value
+    changed = replace(wanted, **{name: "" if is_chosen else value, "page": 1})  # type: ignore[arg-type]
+    return Chip(label, changed.query(), is_chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumePage:
+    """Context of `storage/volume.html`. chain: what it builds on, in one line each."""
+
+    line: VolumeLine
+    users: tuple[UserLine, ...]
+    hidden: int
+    chain: tuple[str, ...]
+
+    @property
+    def dom_id(self) -> str:
+        """What the ids of its cards begin with."""
+        return self.line.dom_id
+
+
+def page(pool: Ref, row: VolumeRow) -> VolumePage:
+    """Everything about one volume."""
+    return VolumePage(
+        line=line(pool, row),
+        users=tuple(user_line(user) for user in row.users.seen),
+        hidden=row.users.hidden,
+        chain=tuple(shown_name(path) for path in row.chain),
+    )

@@ -1,0 +1,50 @@
+"""Storage pages: the pools, and one pool with its volumes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from kvmweb.core import refs
+from kvmweb.core.volume_filter import VolumeFilter
+from kvmweb.services import overview, volumes
+from kvmweb.services import pools as desk
+from kvmweb.ui import links
+from kvmweb.ui import pools as face
+from kvmweb.ui import volumes as volume_face
+from kvmweb.web import respond
+
+
+@require_safe
+def list_(request: HttpRequest) -> HttpResponse:
+    """Every pool that this person sees."""
+    actor = request.actor  # type: ignore[attr-defined]
+    rev = overview.revision()
+    query = {name: request.GET.get(name, "") for name in ("search", "host")}
+    context = {
+        "live_rev": rev,
+        "rows": desk.list_(actor, **query),
+        "is_blind": desk.is_blind(actor),
+        **query,
+    }
+    return respond.page(request, "storage/list.html", context, part="listing")
+
+
+@require_safe
+def detail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """One pool and one page of its volumes; what is shown stands in the address."""
+    ref = refs.pool(host, str(uuid))
+    wanted = VolumeFilter.from_query(request.GET)
+    details = desk.show(request.actor, ref)  # type: ignore[attr-defined]
+    found = volumes.list_(request.actor, ref, wanted)  # type: ignore[attr-defined]
+    context = {
+        "it": face.page(details),
+        "live_rev": details.rev,
+        **volume_face.listing(ref, found),
+    }
+    response = respond.page(request, "storage/detail.html", context, part="listing")
+    query = found.wanted.query()
+    response.headers["HX-Push-Url"] = links.of(ref) + (f"?{query}" if query else "")
+    return response
