@@ -1,0 +1,121 @@
+"""Operating systems: found by name, recognised by an ISO's ids or a file's name."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvmweb.core.images import Disc
+from kvmweb.services import systems
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "osinfo"
+TODAY = date(2026, 11, 1)
+
+
+@pytest.fixture(autouse=True)
+def database(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Our little database alone, wherever this runs."""
+    monkeypatch.setattr(systems, "PLACES", ())
+    settings.KVMWEB_DATA_DIR = tmp_path
+    shutil.copytree(DATA, tmp_path / "osinfo")
+    return tmp_path / "osinfo"
+
+
+def found(disc: Disc) -> str:
+    detected = systems.detect(disc)
+    return detected.system.id if detected else ""
+
+
+def guessed(name: str) -> str:
+    detected = systems.guess(name)
+    return detected.system.id if detected else ""
+
+
+def test_search_takes_every_word_and_leaves_out_what_has_ended() -> None:
+    assert [s.id for s in systems.search("harbour", today=TODAY)] == ["harbour2"]
+    both = systems.search("HARBOUR", even_ended=True, today=TODAY)
+    assert [s.id for s in both] == ["harbour2", "harbour1"]
+    assert [s.id for s in systems.search("sandy 1", even_ended=True)] == ["harbour1"]
+    assert systems.search("harbour submarine") == []
+    assert all(s.family == "winnt" for s in systems.search(family="winnt", even_ended=True))
+
+
+def test_a_system_is_found_by_any_of_its_short_ids() -> None:
+    second = systems.get("harbour-latest")
+    assert second is not None
+    assert second.id == "harbour2"
+    assert systems.get("harbour9") is None
+
+
+@pytest.mark.parametrize(
+    ("disc", "expected"),
+    [
+        (Disc("HARBOUR_1"), "harbour1"),
+        (Disc("HARBOUR_2", "LINUX", "", "DOCK"), "harbour2"),
+        (Disc("HARBOUR_2", "", "EXAMPLE", "", 2097152), "harbour2"),
+        (Disc("HARBOUR_2", "", "EXAMPLE", "", 4096), ""),
+        (Disc("HARBOUR_2"), ""),
+        (Disc("Debian 12.5.0 amd64 n"), "debian12"),
+        (Disc("Ubuntu-Server 24.04.1 LTS amd64"), "ubuntu24.04"),
+        (Disc("openEuler-24.03-LTS-x86_64"), "openeuler24.03"),
+        (Disc("cidata"), ""),
+        (Disc(""), ""),
+    ],
+)
+def test_an_iso_is_known_by_all_the_ids_that_an_entry_asks_for(disc: Disc, expected: str) -> None:
+    assert found(disc) == expected
+
+
+def test_of_entries_that_ask_for_the_same_the_one_for_this_size_counts() -> None:
+    detected = systems.detect(Disc("HARBOUR_2", "LINUX", "EXAMPLE", "DOCK", 2097152))
+    assert detected is not None
+    assert detected.medium is not None
+    assert detected.medium.is_live
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("harbour-cloud.qcow2", "harbour2"),
+        ("debian-12-genericcloud-amd64.qcow2", "debian12"),
+        ("noble-server-cloudimg-amd64.img", "ubuntu24.04"),
+        ("ubuntu-24.04.1-live-server-amd64.iso", "ubuntu24.04"),
+        ("Rocky-9-GenericCloud-Base.latest.x86_64.qcow2", "rocky9"),
+        ("win11.iso", "win11"),
+        ("web01.qcow2", ""),
+        ("windows.qcow2", ""),
+        ("debian-1.qcow2", ""),
+    ],
+)
+def test_a_file_is_known_by_its_name(name: str, expected: str) -> None:
+    assert guessed(name) == expected
+
+
+def test_a_newer_database_counts_as_soon_as_it_is_there(database: Path) -> None:
+    assert systems.get("harbour3") is None
+    entry = "<os id='http://example.org/harbour/3'><short-id>harbour3</short-id></os>"
+    (database / "os" / "new.xml").write_text(f"<libosinfo>{entry}</libosinfo>")
+    assert systems.get("harbour3") is not None
+
+
+def test_a_broken_file_costs_only_itself(database: Path) -> None:
+    (database / "os" / "broken.xml").write_text("<libosinfo><os")
+    assert systems.get("harbour1") is not None
+
+
+def test_without_a_database_the_most_common_are_known(database: Path) -> None:
+    shutil.rmtree(database)
+    assert not systems.has_database()
+    assert systems.get("debian12") is not None
+    assert systems.families()[0] == "linux"
+
+
+@pytest.mark.skipif(not Path("/usr/share/osinfo/os").is_dir(), reason="package osinfo-db is absent")
+def test_the_distributions_database_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(systems, "PLACES", ("/usr/share/osinfo",))
+    assert found(Disc("Debian 11.5.0 amd64 n")) == "debian11"
+    assert len(systems.search(even_ended=True)) == systems.MOST
