@@ -13,6 +13,7 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import HostRecord
+from kvmweb.hostworker import transfers
 from kvmweb.hostworker.catalogue import CATALOGUE, Act, Purpose
 from kvmweb.hostworker.link import Link
 from kvmweb.hostworker.publisher import Kind, Publisher
@@ -54,6 +55,7 @@ class Verbs:
         self._publisher = publisher
         self._touch = touch
         self._consoles = consoles
+        self._transfers = transfers.Transfers(link)
         self._turns: WeakValueDictionary[tuple[Kind | None, str], asyncio.Lock] = (
             WeakValueDictionary()
         )
@@ -85,6 +87,8 @@ class Verbs:
         if verb == "guest.open_serial":
             seat = await self._consoles.join(str(args["uuid"]), str(args.get("alias", "")))
             return Reply(descriptor=seat)
+        if verb in transfers.VERBS:
+            return await self._transfers.open(verb, args)
         act = CATALOGUE.get(verb)
         if act is None:
             raise errors.Invalid(f"no such verb: {verb}")
