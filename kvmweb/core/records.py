@@ -220,6 +220,26 @@ class NetworkRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainFacts:
+    """What a new guest of one kind can have on a host. Source: virConnectGetDomainCapabilities.
+
+    machine: what libvirt made of `q35`, or its own choice; cpu_modes: those it supports.
+    """
+
+    virt_type: str
+    """kvm or qemu."""
+    machine: str
+    vcpus_max: int
+    cpu_modes: tuple[str, ...]
+    has_efi: bool
+    has_secure_boot: bool
+    disk_buses: tuple[str, ...]
+    videos: tuple[str, ...]
+    tpms: tuple[str, ...]
+    """Models that can be emulated."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostRecord:
     """What a host is and can do. Source: virNodeGetInfo, getVersion, capabilities, probes.
 
@@ -244,6 +264,8 @@ class HostRecord:
     capabilities: dict[str, bool]
     pool_types: tuple[str, ...] = ()
     """Storage pools that its libvirt has a backend for."""
+    domains: tuple[DomainFacts, ...] = ()
+    """What new guests can have, the better kind first; empty where the driver does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import libvirt
 
 from kvmweb.core import errors
-from kvmweb.core.records import HostRecord
-from kvmweb.definitions import capabilities
+from kvmweb.core.records import DomainFacts, HostRecord
+from kvmweb.definitions import capabilities, domain_capabilities
 from kvmweb.hypervisor import connections, faults, screens
 
 _ALWAYS = (
@@ -48,6 +48,7 @@ def read(connection: libvirt.virConnect, uri: str) -> HostRecord:
             has_kvm_module=os.path.exists("/dev/kvm") if is_local else None,
             offers_kvm=bool(caps and caps.offers_kvm),
             capabilities=_probe(connection, uri, driver),
+            domains=_domains(connection, caps),
         )
 
 
@@ -61,6 +62,21 @@ def _capabilities(connection: libvirt.virConnect) -> capabilities.Capabilities |
         return capabilities.parse(connection.getCapabilities())
     except errors.Invalid:
         return None
+
+
+def _domains(
+    connection: libvirt.virConnect, caps: capabilities.Capabilities | None
+) -> tuple[DomainFacts, ...]:
+    """Of hardware acceleration and of emulation, on the modern machine where there is one."""
+    found = []
+    for virt_type in ("kvm", "qemu"):
+        machine = "q35" if caps and "q35" in caps.machines else None
+        try:
+            xml = connection.getDomainCapabilities(None, caps and caps.arch, machine, virt_type)
+            found.append(domain_capabilities.parse(xml))
+        except (libvirt.libvirtError, errors.Invalid):
+            continue
+    return tuple(found)
 
 
 def _probe(connection: libvirt.virConnect, uri: str, driver: str) -> dict[str, bool]:

@@ -1,0 +1,35 @@
+"""What a guest can have on a host, from its domain capabilities XML.
+
+Source: https://libvirt.org/formatdomaincaps.html.
+"""
+
+from __future__ import annotations
+
+from kvmweb.core.records import DomainFacts
+from kvmweb.definitions import elements
+from kvmweb.definitions.elements import Element, attribute, number, text
+
+
+def parse(xml: str) -> DomainFacts:
+    """What these capabilities say. Raises Invalid."""
+    root = elements.parse(xml)
+    loader = _values(root, "os/loader", "secure")
+    emulates_tpm = "emulator" in _values(root, "devices/tpm", "backendModel")
+    modes = root.iterfind("cpu/mode[@supported='yes']")
+    has_efi = "efi" in _values(root, "os", "firmware")
+    return DomainFacts(
+        virt_type=text(root, "domain"),
+        machine=text(root, "machine"),
+        vcpus_max=number(attribute(root, "vcpu", "max"), 1),
+        cpu_modes=tuple(str(mode.get("name")) for mode in modes),
+        has_efi=has_efi,
+        has_secure_boot=has_efi and "yes" in loader,
+        disk_buses=_values(root, "devices/disk", "bus"),
+        videos=_values(root, "devices/video", "modelType"),
+        tpms=_values(root, "devices/tpm", "model") if emulates_tpm else (),
+    )
+
+
+def _values(root: Element, path: str, name: str) -> tuple[str, ...]:
+    found = root.iterfind(f"{path}/enum[@name='{name}']/value")
+    return tuple((value.text or "").strip() for value in found)
