@@ -9,6 +9,7 @@ _CONSOLE = {"guest.view", "console.watch", "console.drive"}
 _POWER = {
     "guest.start", "guest.shutdown", "guest.reboot", "guest.reset", "guest.destroy",
     "guest.suspend", "guest.resume", "guest.save", "guest.discard", "guest.nmi", "job.view",
+    "host.details",
 }  # fmt: skip
 _POOLS = {
     "pool.create", "pool.start", "pool.stop", "pool.autostart", "pool.refresh", "pool.edit",
@@ -25,8 +26,10 @@ ROLES: dict[str, frozenset[str]] = {
     "operator": frozenset(_SEE | _CONSOLE | _POWER),
     "editor": frozenset(_SEE | _CONSOLE | _POWER | _EDIT),
     "creator": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | _FILL),
-    "storage-admin": frozenset({"pool.view", "host.view", "job.view"} | _POOLS | _VOLUMES),
-    "network-admin": frozenset({"network.view", "host.view"}),
+    "storage-admin": frozenset(
+        {"pool.view", "host.view", "host.details", "job.view"} | _POOLS | _VOLUMES
+    ),
+    "network-admin": frozenset({"network.view", "host.view", "host.details"}),
     "host-admin": frozenset(
         _SEE
         | _CONSOLE
@@ -36,7 +39,9 @@ ROLES: dict[str, frozenset[str]] = {
         | _VOLUMES
         | {"console.takeover", "host.add", "host.remove"}
     ),
-    "auditor": frozenset(_SEE | {"audit.view", "people.view", "job.view", "guest.definition"}),
+    "auditor": frozenset(
+        _SEE | {"audit.view", "people.view", "job.view", "guest.definition", "host.details"}
+    ),
     "project-owner": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | _FILL | {"console.takeover"}),
     "administrator": frozenset(VERBS),
 }

@@ -20,6 +20,7 @@ _READ = [
     ("guest.view", Kind.GUEST),
     ("guest.definition", Kind.GUEST),
     ("host.view", Kind.HOST),
+    ("host.details", Kind.HOST),
     ("pool.view", Kind.POOL),
     ("network.view", Kind.NETWORK),
     ("people.view", None),

@@ -36,6 +36,11 @@ def console(guest: Ref) -> str:
     return f"console.{guest.host}.{guest.id}"
 
 
+def job(job_id: object) -> str:
+    """The steps of one job; that it began or ended is told on JOBS as well."""
+    return f"job.{job_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something changed: look again. ref: `str(Ref)`, or another identity for people and jobs."""

@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from kvmweb.core.topics import Notice
+from kvmweb.hub import post
 
 log = logging.getLogger(__name__)
 
@@ -27,26 +28,33 @@ WAITING_MAX = 1000
 _loop: asyncio.AbstractEventLoop | None = None
 _waiting: dict[tuple[str, str], Notice] = {}
 _sending: asyncio.Task[None] | None = None
+_box: post.Box | None = None
 
 
 def bind(loop: asyncio.AbstractEventLoop | None) -> None:
     """Name the loop of this process that carries notices; None when it ends."""
-    global _loop, _sending
-    _loop, _sending = loop, None
+    global _loop, _sending, _box
+    if _box is not None:
+        _box.close()
+    _loop, _sending, _box = loop, None, None
     _waiting.clear()
+    if loop is not None and isinstance(get_channel_layer(), InMemoryChannelLayer):
+        _box = post.Box(loop, _put)
 
 
 def publish(*notices: Notice) -> None:
     """Send after the transaction that wrote the change. Never raises, never waits long.
 
-    A process without a bound loop (a command, a job) reaches others only through a shared layer;
-    readers of an in-memory layer learn of it from the rights epoch and the reconcile.
+    A process without a bound loop (a command, a job) reaches others through a shared layer, or by
+    `post` where the layer is the memory of the process that carries notices.
     """
     if not notices:
         return
     if _loop is not None and _loop.is_running():
         _loop.call_soon_threadsafe(_put, notices)
-    elif not isinstance(get_channel_layer(), InMemoryChannelLayer):
+    elif isinstance(get_channel_layer(), InMemoryChannelLayer):
+        post.send(notices)
+    else:
         async_to_sync(send)(*notices)
 
 

@@ -23,7 +23,7 @@ from kvmweb.core import topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.topics import Notice
 from kvmweb.live import base, regions, rights_watch
-from kvmweb.live.regions import Region
+from kvmweb.live.regions import UNVERSIONED, Region
 from kvmweb.live.screens import Screen
 from kvmweb.services import people
 from kvmweb.ui import fragments
@@ -76,6 +76,7 @@ class Pages(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._greeted = asyncio.Event()
         self._topics: set[str] = set()
         self._views: list[View] = []
+        self._beside: list[View] = []
         self._rev = 0
         self._said_rev, self._said_at = -1, 0.0
         self._is_ended = False
@@ -123,13 +124,17 @@ class Pages(AsyncWebsocketConsumer):  # type: ignore[misc]
         """`{"page", "rev", "have": {list id: {row id: version}}}`: what the browser shows now.
 
         Sent after opening, and again when a part of the page was exchanged for another address.
+        `{"beside": address}`: a dialog with the live part of that page lies over it; empty: closed.
         """
-        said = _hello(text_data)
-        if said is None:
+        said, beside = _hello(text_data), _beside(text_data)
+        if said is None and beside is None:
             await self.close(BAD_MESSAGE)
             return
         try:
-            self._show(*said)
+            if said is not None:
+                self._show(*said)
+            else:
+                self._show_beside(beside or "")
         except (ValueError, SuspiciousOperation):
             await self.close(BAD_MESSAGE)
             return
@@ -168,6 +173,16 @@ class Pages(AsyncWebsocketConsumer):  # type: ignore[misc]
             View(region, Screen(rev, have.get(region.list_id)))
             for region in regions.of_page(address)
         ]
+
+        self._views += self._beside
+
+    def _show_beside(self, address: str) -> None:
+        """Whatever the dialog was rendered at: its region is sent whole at first."""
+        for view in self._beside:
+            self._views.remove(view)
+        found = regions.of_page(address) if address else []
+        self._beside = [View(region, Screen(UNVERSIONED)) for region in found]
+        self._views += self._beside
 
     async def _join(self) -> None:
         """The topics of what is shown, before it is looked at."""
@@ -246,6 +261,15 @@ def _hello(text: str | None) -> tuple[str, int, Have] | None:
     is_fine = isinstance(page, str) and len(page) <= ADDRESS_MAX
     is_fine = is_fine and all(len(rows) <= ROWS_MAX for rows in have.values())
     return (page, rev, have) if is_fine else None
+
+
+def _beside(text: str | None) -> str | None:
+    """The address of a dialog; None when it is another message."""
+    try:
+        said = json.loads(text or "")["beside"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return said if isinstance(said, str) and len(said) <= ADDRESS_MAX else None
 
 
 def _number(text: str | None) -> int:

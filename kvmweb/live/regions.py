@@ -24,6 +24,9 @@ from django.http import QueryDict
 from kvmweb.core.actors import Actor
 from kvmweb.core.topics import USE, Notice
 
+UNVERSIONED = -1
+"""The revision of what has none: the browser is sent it at the first look, whatever it has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

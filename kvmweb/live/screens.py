@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kvmweb.live.regions import Part, Picture
+from kvmweb.live.regions import UNVERSIONED, Part, Picture
 from kvmweb.ui import fragments
 
 
@@ -24,7 +24,7 @@ class Screen:
 
     def frames(self, picture: Picture) -> list[str]:
         """What to send so that the page shows this."""
-        is_known = self._parts is None and picture.rev <= self._rev
+        is_known = self._parts is None and UNVERSIONED < picture.rev <= self._rev
         if is_known:
             self._parts = _versions(picture.parts)
             if self._rows is None:

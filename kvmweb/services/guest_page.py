@@ -37,14 +37,14 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     return GuestDetails(
         ref=ref,
-        host=_host(ref, host),
+        host=_host(actor, ref, host),
         record=wire.from_plain(GuestRecord, {**guest.record, "xml": ""}),
         use=_use(guest),
         is_answering=guest.is_answering,
         rev=rev,
         offers=power.offers(actor, guest, host),
         may_read_definition=judge.can(actor, "guest.definition", ref),
-        asked=_asked(ref),
+        asked=_asked(actor, ref),
     )
 
 
@@ -94,18 +94,20 @@ def _row(ref: Ref) -> mirror.Guest:
     return found
 
 
-def _host(ref: Ref, host: mirror.HostMirror | None) -> HostLine:
+def _host(actor: Actor, ref: Ref, host: mirror.HostMirror | None) -> HostLine:
+    """Its address is part of command lines: for who may see the host itself."""
     stored = Host.objects.filter(key=ref.host).first()
+    may_see = judge.can_see(actor, ref.on_host)
     return HostLine(
         ref=ref.on_host,
         name=stored.name if stored else ref.host,
-        uri=stored.uri if stored else "",
+        uri=stored.uri if stored and may_see else "",
         state=HostState(host.state) if host else HostState.CONNECTING,
         heard_at=host.heard_at if host else None,
     )
 
 
-def _asked(ref: Ref) -> Asked | None:
+def _asked(actor: Actor, ref: Ref) -> Asked | None:
     """The newest power act, whoever asked: under way, done, or failed after the asker had left.
 
     What fails at once is told to its asker alone; what stayed begun beyond its limit was lost with
@@ -120,6 +122,7 @@ def _asked(ref: Ref) -> Asked | None:
         is_told = entry.ended_at is not None and entry.ended_at - entry.at < TOLD_WITHIN
         if is_lost or (is_told and entry.outcome != "ok"):
             continue
-        problem = str(entry.detail.get("problem", ""))
+        may_read = judge.can(actor, "host.details", ref)
+        problem = str(entry.detail.get("problem", "")) if may_read else ""
         return Asked(entry.verb, entry.at, entry.outcome, problem)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -61,7 +61,7 @@ class HostRow:
 @sifted("host.view")
 def list_(actor: Actor, *, search: str = "") -> list[HostRow]:
     """Every host that this actor sees, by name. search: within name, key, host name and URI."""
-    rows = _rows(list(Host.objects.filter(sight.of_hosts(actor)).order_by("name", "key")))
+    rows = _rows(actor, list(Host.objects.filter(sight.of_hosts(actor)).order_by("name", "key")))
     word = search.strip().casefold()
     return [row for row in rows if word in _text(row)] if word else rows
 
@@ -75,7 +75,7 @@ def is_blind(actor: Actor) -> bool:
 @guarded("host.view")
 def get(actor: Actor, ref: Ref) -> HostRow:
     """One host. Raises NotFound."""
-    rows = _rows(list(Host.objects.filter(key=ref.host)))
+    rows = _rows(actor, list(Host.objects.filter(key=ref.host)))
     if not rows:
         raise NotFound(ref=str(ref))
     return rows[0]
@@ -161,12 +161,14 @@ def _key(name: str) -> str:
     return next(key for n in range(2, 1000) if (key := f"{stem}-{n}") not in taken)
 
 
-def _rows(hosts: list[Host]) -> list[HostRow]:
+def _rows(actor: Actor, hosts: list[Host]) -> list[HostRow]:
+    told = judge.reach(actor, "host.details")
     mirrors = {row.host: row for row in mirror.HostMirror.objects.all()}
     guests: dict[str, int] = {}
     for key in mirror.Guest.objects.filter(is_gone=False).values_list("host", flat=True):
         guests[key] = guests.get(key, 0) + 1
-    return [_row(host, mirrors.get(host.key), guests.get(host.key, 0)) for host in hosts]
+    rows = [_row(host, mirrors.get(host.key), guests.get(host.key, 0)) for host in hosts]
+    return [row if told.covers(row.ref) else replace(row, reason="") for row in rows]
 
 
 def _row(host: Host, seen: mirror.HostMirror | None, guests: int) -> HostRow:

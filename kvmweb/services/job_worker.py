@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,11 +20,12 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks import task
 
+from kvmweb.core import topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Cancelled, Fault, Problem
 from kvmweb.core.jobs import JobState
 from kvmweb.core.refs import Ref
-from kvmweb.core.topics import JOBS, Notice
+from kvmweb.core.topics import Notice
 from kvmweb.hub import publisher
 from kvmweb.services import presses, works
 from kvmweb.services.works import Step, Work
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 """Steps under way on one host; libvirt starts guests little faster with more."""
 BEAT_S = 0.5
+LIST_PACE_S = 2.0
 
 
 @task
@@ -69,6 +72,8 @@ class _Run:
             address=str(job.arguments.get("address", "")),
         )
         self.work = Work(job, actor)
+        self._told: list[Step] = []
+        self._told_list_at = 0.0
 
     def carry_out(self) -> None:
         """All of it, and a beat until it has ended."""
@@ -102,13 +107,25 @@ class _Run:
         mine.update(steps=steps, beat_at=timezone.now())
         asked = mine.values_list("is_cancel_asked", flat=True).first()
         self.work.is_cancelled = asked is not False
-        publisher.publish(Notice(JOBS, str(self.job.pk)))
+        if steps != self._told:
+            self._told = steps
+            self._tell()
+
+    def _tell(self) -> None:
+        """The job's own page at once; the list of all jobs not at every step."""
+        job = str(self.job.pk)
+        found = [Notice(topics.job(job), job)]
+        if time.monotonic() - self._told_list_at >= LIST_PACE_S:
+            self._told_list_at = time.monotonic()
+            found.append(Notice(topics.JOBS, job))
+        publisher.publish(*found)
 
     def _end(self, state: JobState) -> None:
         Job.objects.filter(pk=self.job.pk, state=JobState.RUNNING).update(
             state=state, steps=self.work.steps, ended_at=timezone.now()
         )
-        publisher.publish(Notice(JOBS, str(self.job.pk)))
+        self._told_list_at = 0.0
+        self._tell()
 
 
 class _Presses(_Run):

@@ -16,11 +16,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from kvmweb.access import judge
+from kvmweb.core import refs, topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.jobs import JobRecord, JobState, JobStep
 from kvmweb.core.refs import Kind, Ref
-from kvmweb.core.topics import JOBS, Notice
+from kvmweb.core.topics import Notice
 from kvmweb.hub import publisher
 from kvmweb.inventory import models as mirror
 from kvmweb.services import job_worker, presses
@@ -69,7 +70,7 @@ def _begin(actor: Actor, verb: str, steps: list[Step], arguments: dict[str, Any]
             steps=steps,
         )
         job_worker.run.enqueue(str(job.pk))
-    publisher.publish(Notice(JOBS, str(job.pk)))
+    _tell(job.pk)
     return job.pk
 
 
@@ -120,18 +121,21 @@ def cancel(actor: Actor, job_id: UUID) -> None:
     Job.objects.filter(pk=job_id, state__in=(JobState.WAITING, JobState.RUNNING)).update(
         is_cancel_asked=True
     )
-    publisher.publish(Notice(JOBS, str(job_id)))
+    _tell(job_id)
 
 
 @open_to_all("a pure function")
 def record(job: Job, actor: Actor) -> JobRecord:
     """The row as its reader sees it."""
+    told = judge.reach(actor, "host.details")
+    host = str(job.arguments.get("host", ""))
+    place = refs.host(host) if host else None
     return JobRecord(
         id=job.pk,
         word=job.verb,
         state=JobState(job.state),
         person_name=str(job.person) if job.person else str(job.arguments.get("actor", "")),
-        steps=tuple(_step(step) for step in job.steps),
+        steps=tuple(_step(step, told, place) for step in job.steps),
         created_at=job.created_at,
         ended_at=job.ended_at,
         is_cancel_asked=job.is_cancel_asked,
@@ -157,13 +161,19 @@ def sweep() -> None:
             job_worker.clean.enqueue(str(job.pk))
 
 
-def _step(step: Step) -> JobStep:
+def _tell(job_id: UUID) -> None:
+    publisher.publish(*(Notice(topic, str(job_id)) for topic in (topics.JOBS, topics.job(job_id))))
+
+
+def _step(step: Step, told: judge.Reach, place: Ref | None) -> JobStep:
+    """told: where the reader may read libvirt's own words. place: of the job as a whole."""
+    ref = Ref.parse(step["ref"]) if "ref" in step else None
     return JobStep(
-        ref=Ref.parse(step["ref"]) if "ref" in step else None,
+        ref=ref,
         name=step.get("name", ""),
         state=JobState(step["state"]),
         problem=step.get("problem", ""),
-        detail=step.get("detail", ""),
+        detail=step.get("detail", "") if told.covers(ref or place) else "",
         word=step.get("word", ""),
         done=step.get("done", 0),
         total=step.get("total", 0),
@@ -199,4 +209,4 @@ def _interrupt(job: Job) -> None:
         ).update(state=job.state, steps=job.steps, ended_at=job.ended_at)
         if was_first and job.undo:
             job_worker.clean.enqueue(str(job.pk))
-    publisher.publish(Notice(JOBS, str(job.pk)))
+    _tell(job.pk)

@@ -1,4 +1,4 @@
-"""Rows of the mirror that an actor may see, as conditions for its tables: no data of its own."""
+"""What an actor may see: rows of the mirror, as conditions for its tables, and libvirt's words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from django.db.models import Q
 
 from kvmweb.access import judge
 from kvmweb.access.verbs import VIEW
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
-from kvmweb.core.refs import Kind
-from kvmweb.services.guard import internal
+from kvmweb.core.errors import Problem
+from kvmweb.core.refs import Kind, Ref
+from kvmweb.services.guard import internal, sifted
 
 
 @internal("a condition for a query; reads nothing")
@@ -34,3 +36,16 @@ def of_hosts(actor: Actor, field: str = "key") -> Q:
     """The hosts that exist for this actor. field: the column that holds the host's key."""
     reach = judge.reach(actor, VIEW[Kind.HOST])
     return Q() if reach.everything else Q(**{f"{field}__in": reach.hosts})
+
+
+@sifted("host.details")
+def told(actor: Actor, problem: Problem, about: Ref | None = None) -> str:
+    """libvirt's own words in this problem, empty for who may not read them (ADR 0006).
+
+    about: what it happened to; without it, the host that the problem names.
+    """
+    if problem.detail == problem.code:
+        return ""
+    named = problem.context.get("host", "")
+    place = about or (refs.host(named) if named else None)
+    return problem.detail if judge.can(actor, "host.details", place) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
@@ -61,7 +62,12 @@ class JobCard:
     @property
     def dom_id(self) -> str:
         """Of the card, wherever it stands."""
-        return f"job-{self.job.id}"
+        return dom_id(self.job.id)
+
+
+def dom_id(job: UUID) -> str:
+    """Of a job's card."""
+    return f"job-{job}"
 
 
 def card(job: JobRecord) -> JobCard:
@@ -81,7 +87,8 @@ def _line(step: JobStep) -> StepLine:
     said = None
     if step.problem and step.state is not JobState.CANCELLED:
         context = {"host": step.ref.host} if step.ref else {}
-        said = messages.problem(errors.problem(step.problem, step.detail, context))
+        problem = errors.problem(step.problem, step.detail, context)
+        said = messages.problem(problem, detail=step.detail)
     return StepLine(
         name=step.name if step.ref is None or step.name else str(_("Unknown guest")),
         url=links.of(step.ref) if step.ref and step.name else "",

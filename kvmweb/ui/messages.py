@@ -130,8 +130,11 @@ _REASONS: dict[str, Text] = {
 }
 
 
-def problem(found: errors.Problem) -> Said:
-    """The sentence, step and tone of this problem, in the language that is active now."""
+def problem(found: errors.Problem, *, detail: str = "") -> Said:
+    """The sentence, step and tone of this problem, in the language that is active now.
+
+    detail: libvirt's own words, from `services.sight.told`: not everybody may read them.
+    """
     message = _PROBLEMS.get(found.code, _PROBLEMS["fault"])
     sentence = str(message.general)
     if message.exact:
@@ -140,7 +143,6 @@ def problem(found: errors.Problem) -> Said:
             sentence = str(message.exact) % values
         except KeyError:
             sentence = str(message.general)
-    detail = found.detail if found.detail != found.code else ""
     return Said(sentence, str(message.step), message.tone, detail)
 
 

@@ -66,6 +66,7 @@ STUCK = State(_("Not answering"), "clock", "warn")
 
 _VERBS: dict[str, Verb] = {
     "host.view": Verb(_("See hosts"), "host"),
+    "host.details": Verb(_("Read libvirt's own words when something fails"), "info"),
     "host.add": Verb(_("Add a host"), "add"),
     "host.remove": Verb(_("Remove a host"), "delete", is_forceful=True),
     "pool.view": Verb(_("See storage pools"), "storage"),

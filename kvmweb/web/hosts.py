@@ -130,7 +130,7 @@ def test(request: HttpRequest) -> HttpResponse:
         except Denied:
             raise
         except Problem as problem:
-            context["said"] = messages.problem(problem)
+            context["said"] = messages.problem(problem, detail=problem.detail)
     return respond.page(request, "hosts/test.html", context)
 
 

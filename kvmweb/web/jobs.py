@@ -7,7 +7,7 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -54,10 +54,9 @@ def bulk(request: HttpRequest) -> HttpResponse:
     return _in_dialog(show_context(request, job), request, "jobs/dialog.html")
 
 
-@respond.quiet
 @require_safe
 def show(request: HttpRequest, job: UUID) -> HttpResponse:
-    """One job; to htmx only its card, which asks again until the job is over."""
+    """One job; its card is pushed while it changes."""
     return respond.page(request, "jobs/detail.html", show_context(request, job), part="card")
 
 
@@ -74,7 +73,9 @@ def cancel(request: HttpRequest, job: UUID) -> HttpResponse:
 def show_context(request: HttpRequest, job: UUID) -> dict[str, object]:
     """What the card shows."""
     found = jobs.show(request.actor, job)  # type: ignore[attr-defined]
-    return {"it": face.card(found), "job_url": reverse("job", args=[job])}
+    url = reverse("job", args=[job])
+    live_url = url.removeprefix(get_script_prefix().rstrip("/"))
+    return {"it": face.card(found), "job_url": url, "live_url": live_url}
 
 
 def _ask(request: HttpRequest, word: str, found: list[Ref]) -> HttpResponse:

@@ -14,7 +14,9 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from kvmweb.core import refs
 from kvmweb.core.errors import Denied, NotFound, Problem
+from kvmweb.services import sight
 from kvmweb.ui import fragments, messages
 
 V = TypeVar("V", bound=Callable[..., HttpResponse])
@@ -155,7 +157,8 @@ def problem(
     request: HttpRequest, error: Problem, *, about: str = "", about_url: str = ""
 ) -> HttpResponse:
     """A problem as a page, or as a toast for htmx. about: the name of the object it concerns."""
-    said = messages.problem(error)
+    actor = getattr(request, "actor", None)
+    said = messages.problem(error, detail=_detail(request, error))
     if request.htmx:  # type: ignore[attr-defined]
         shown = toast(
             tone=said.tone,
@@ -168,10 +171,23 @@ def problem(
         return HttpResponse(
             fragments.answer([shown]), status=error.http_status, headers={"HX-Reswap": "none"}
         )
-    actor = getattr(request, "actor", None)
     base = "base.html" if actor else "base_plain.html"
     context = {"said": said, "code": error.code, "base": base}
     return render(request, "errors/problem.html", context, status=error.http_status)
+
+
+def _detail(request: HttpRequest, error: Problem) -> str:
+    actor = getattr(request, "actor", None)
+    return sight.told(actor, error, _place(request)) if actor else ""
+
+
+def _place(request: HttpRequest) -> refs.Ref | None:
+    """What the address is about: a guest, or at least a host."""
+    named = request.resolver_match.kwargs if request.resolver_match else {}
+    host, uuid = named.get("host", ""), named.get("uuid", "")
+    if host and uuid:
+        return refs.guest(host, str(uuid))
+    return refs.host(host) if host else None
 
 
 def _is_part(request: HttpRequest) -> bool:

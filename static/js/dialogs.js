@@ -1,6 +1,8 @@
 // Dialogs come as fragments into #dialogs, open as modal, can be linked (?dialog=name) and close
 // with Escape; leaving one with changes asks.
 
+import { follow } from "./live.js";
+
 function address(name) {
   const url = new URL(location.href);
   if (name) url.searchParams.set("dialog", name);
@@ -24,6 +26,7 @@ function mayLeave(dialog) {
 export function open(dialog) {
   if (dialog.open) return;
   dialog.showModal();
+  if (dialog.dataset.beside) follow(dialog.dataset.beside);
   address(dialog.dataset.dialog);
   dialog.addEventListener("input", () => { dialog.dataset.changed = "true"; });
   dialog.addEventListener("cancel", (event) => {
@@ -31,6 +34,7 @@ export function open(dialog) {
   });
   dialog.addEventListener("close", () => {
     if (dialog.dataset.dialog) address("");
+    if (dialog.dataset.beside) follow("");
     if (dialog.parentElement?.id === "dialogs") dialog.remove();
   });
   const field = ".pf-v6-c-modal-box__body :is(input:not([type=hidden]), select, textarea)";

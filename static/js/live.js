@@ -15,6 +15,7 @@ let closedAt = 0;
 let heardAt = 0;
 let grace = 0;
 let tries = 0;
+let beside = "";
 
 /** Full jitter under a doubling ceiling, so that a thousand browsers do not return as one. */
 function delay(retries) {
@@ -82,6 +83,17 @@ function hello() {
   wrapper.sendImmediately(JSON.stringify({ page, rev: Number(listing.dataset.rev), have }));
 }
 
+function tell() {
+  wrapper?.sendImmediately(JSON.stringify({ beside }));
+}
+
+/** A dialog with a live part of another page lies over this one. @param {string} address "" when it is closed */
+export function follow(address) {
+  if (address === beside) return;
+  beside = address;
+  tell();
+}
+
 function wire() {
   const { body } = document;
   window.htmx.config.wsReconnectDelay = delay;
@@ -94,6 +106,7 @@ function wire() {
     wrapper = event.detail.socketWrapper;
     say(true);
     hello();
+    if (beside) tell();
   });
   body.addEventListener("htmx:wsClose", closed);
   body.addEventListener("htmx:afterSettle", (event) => {

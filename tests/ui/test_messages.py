@@ -21,7 +21,7 @@ def test_a_problem_has_a_sentence_and_a_next_step(code: str) -> None:
 def test_a_problem_with_context_names_the_object() -> None:
     said = messages.problem(errors.HostDown("recv: timeout", host="rack-2"))
     assert said.sentence == "Host rack-2 is not answering."
-    assert said.detail == "recv: timeout"
+    assert said.detail == ""  # read by who may, and then handed in
 
 
 def test_a_context_with_a_percent_sign_is_harmless() -> None:
