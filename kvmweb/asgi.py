@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, cast
 
 import django
 from asgiref.sync import sync_to_async
 from channels.routing import ProtocolTypeRouter
-from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.core.signals import request_started
+from django.http.response import HttpResponse, HttpResponseBase
+from django.urls import set_script_prefix
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kvmweb.settings")
 django.setup(set_prefix=False)
@@ -23,22 +28,52 @@ from kvmweb.live.entrance import entrance  # noqa: E402
 from kvmweb.services import clockwork  # noqa: E402
 from kvmweb.web.bodies import bounded  # noqa: E402
 
+THREADS = 64
+"""At most; one is made only when all others are busy: with pages, or waiting for a host."""
+
 
 class PageHandler(ASGIHandler):
     """Every page in one thread from the first middleware to the last.
 
-    Django's own handler changes between loop and thread at every middleware: all of ours and all
-    views are synchronous, and the hops took longer than a small page itself (docs/performance.md).
+    Django's own handler makes a thread for each request, opens the database in it, and goes there
+    and back for each signal: all of ours is synchronous, and that took longer than a small page
+    itself (docs/performance.md). These threads last, and with them their connections.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="web")
 
     def load_middleware(self, is_async: bool = False) -> None:
         """The chain as under WSGI."""
         super().load_middleware(is_async=False)
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """One hop there and back."""
-        answer = sync_to_async(self.get_response, thread_sensitive=True)
-        response: HttpResponseBase = await answer(request)
+    async def handle(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """One hop there and back; a stream is closed after its last part."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        with closing(body):
+            set_script_prefix(get_script_prefix(scope))
+            request, refusal = self.create_request(scope, body)
+            response = await self._in_thread(request) if request else cast(HttpResponse, refusal)
+            try:
+                await self.send_response(response, send)
+            finally:
+                if response.streaming:
+                    await sync_to_async(response.close)()
+
+    async def _in_thread(self, request: ASGIRequest) -> HttpResponseBase:
+        run, loop = contextvars.copy_context().run, asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, run, self._answer, request)
+
+    def _answer(self, request: ASGIRequest) -> HttpResponseBase:
+        request_started.send(sender=self.__class__, scope=request.scope)
+        response: HttpResponseBase = self.get_response(request)
+        response._handler_class = self.__class__  # type: ignore[attr-defined]
+        if not response.streaming:
+            response.close()
         return response
 
 

@@ -132,6 +132,7 @@ else:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": KVMWEB_DATA_DIR / "kvmweb.sqlite3",
+            "CONN_MAX_AGE": None,  # a file never goes stale; opening it takes longer than a query
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections, connection, connections
+from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,7 +29,7 @@ class Lane:
             try:
                 return function(*args, **kwargs)
             finally:
-                _give_back()
+                close_old_connections()  # to the pool; a file stays open
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
@@ -37,9 +37,3 @@ class Lane:
         """After the last call; its connection is closed."""
         await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
         self._thread.shutdown(wait=False)
-
-
-def _give_back() -> None:
-    """To the pool; a file never goes stale, and opening it anew costs a millisecond."""
-    if connection.vendor != "sqlite" or connection.errors_occurred:
-        close_old_connections()
