@@ -58,8 +58,7 @@ def is_live(actor: Actor) -> bool:
     """Whether this actor's session still stands and its person may still sign in."""
     if actor.is_portal:
         return True
-    living = Session.objects.living()
-    return living.filter(key_hash=actor.session, person_id=actor.person_id).exists()
+    return Session.is_living(actor.session, actor.person_id)
 
 
 @open_to_all("a pure function")

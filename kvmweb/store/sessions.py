@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -19,12 +19,15 @@ class SessionSet(models.QuerySet["Session"]):
 
     def living(self) -> Self:
         """Neither idle nor old, and of people who may sign in."""
-        now = timezone.now()
-        return self.filter(
-            person__is_active=True,
-            active_at__gt=now - dt.timedelta(seconds=settings.KVMWEB_IDLE_S),
-            opened_at__gt=now - dt.timedelta(seconds=settings.KVMWEB_ABSOLUTE_S),
-        )
+        idle, old = _limits()
+        return self.filter(person__is_active=True, active_at__gt=idle, opened_at__gt=old)
+
+
+IS_LIVING = """
+    SELECT 1 FROM store_session JOIN store_person ON store_person.id = store_session.person_id
+    WHERE store_session.key_hash = %s AND store_session.person_id = %s AND store_person.is_active
+    AND store_session.active_at > %s AND store_session.opened_at > %s
+"""
 
 
 class Session(models.Model):
@@ -50,6 +53,23 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} from {self.address}"
+
+    @classmethod
+    def is_living(cls, key_hash: str, person_id: int) -> bool:
+        """Whether it is `living` and this person's. Asked on every page: so without the ORM."""
+        given = (key_hash, person_id, *map(connection.ops.adapt_datetimefield_value, _limits()))
+        with connection.cursor() as cursor:
+            cursor.execute(IS_LIVING, given)
+            return cursor.fetchone() is not None
+
+
+def _limits() -> tuple[dt.datetime, dt.datetime]:
+    """Active before the one: idle; opened before the other: old."""
+    now = timezone.now()
+    return (
+        now - dt.timedelta(seconds=settings.KVMWEB_IDLE_S),
+        now - dt.timedelta(seconds=settings.KVMWEB_ABSOLUTE_S),
+    )
 
 
 def open_row(request: HttpRequest, user: Person, **_rest: Any) -> None:
