@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
-from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from kvmweb.core.actors import Actor
@@ -32,44 +32,65 @@ class Place:
     is_apart: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Nav:
+    """All that the look of the navigation depends on. here: the first word of the page's path."""
+
+    counts: overview.Counts
+    here: str
+    may_view_people: bool
+    may_change_settings: bool
+
+    @property
+    def places(self) -> list[Place]:
+        """Its entries, in the language of now."""
+        counts = self.counts
+        found = [
+            self._place("overview", _("Overview"), "overview"),
+            self._place("guests", _("Guests"), "guest", noun="guests", count=counts.guests),
+            self._place("storage", _("Storage"), "storage", noun="storage", count=counts.pools),
+            self._place(
+                "networks", _("Networks"), "network", noun="networks", count=counts.networks
+            ),
+            self._place("hosts", _("Hosts"), "host", noun="hosts", count=counts.hosts),
+        ]
+        apart = [self._place("activity", _("Activity"), "activity")]
+        if self.may_view_people:
+            apart.append(self._place("people", _("People"), "people"))
+        if self.may_change_settings:
+            apart.append(self._place("settings", _("Settings"), "settings"))
+        apart = [place for place in apart if place.url]
+        found += [replace(place, is_apart=place is apart[0]) for place in apart]
+        return [place for place in found if place.url]
+
+    def _place(self, name: str, label: Text, icon: str, *, noun: str = "", count: int = 0) -> Place:
+        url = address(name)
+        is_current = bool(url) and url.removeprefix(get_script_prefix()).rstrip("/") == self.here
+        return Place(url, label, icon, noun, count, is_current)
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base.html. Lazy: a fragment that uses none of it pays for none of it."""
+    """Context of base.html. Called for: a fragment that uses none of it pays for none of it."""
     actor: Actor | None = getattr(request, "actor", None)
     path = request.get_full_path().removeprefix(get_script_prefix().rstrip("/"))
     return {
         "actor": actor,
         "theme": preferences.theme_of(request),
         "nav_closed": request.COOKIES.get(NAV_COOKIE) == "closed",
-        "places": SimpleLazyObject(lambda: places(actor, request.path) if actor else []),
+        "nav": partial(nav, actor, request.path) if actor else None,
         "live_path": quote(path, safe=""),
         "live_rev": overview.revision,
-        "me_url": address("me"),
-        "sign_out_url": address("account_logout"),
     }
 
 
-def places(actor: Actor, path: str) -> list[Place]:
-    """The navigation as this actor sees it."""
-    counts = overview.counts(actor)
-    found = [
-        _place("overview", _("Overview"), "overview", path),
-        _place("guests", _("Guests"), "guest", path, noun="guests", count=counts.guests),
-        _place("storage", _("Storage"), "storage", path, noun="storage", count=counts.pools),
-        _place("networks", _("Networks"), "network", path, noun="networks", count=counts.networks),
-        _place("hosts", _("Hosts"), "host", path, noun="hosts", count=counts.hosts),
-    ]
-    apart = [
-        _place(name, label, icon, path)
-        for name, label, icon, verb in (
-            ("activity", _("Activity"), "activity", ""),
-            ("people", _("People"), "people", "people.view"),
-            ("settings", _("Settings"), "settings", "settings.change"),
-        )
-        if not verb or overview.may(actor, verb)
-    ]
-    apart = [place for place in apart if place.url]
-    found += [replace(place, is_apart=place is apart[0]) for place in apart]
-    return [place for place in found if place.url]
+def nav(actor: Actor, path: str) -> Nav:
+    """The navigation as this actor sees it from this page."""
+    return Nav(
+        counts=overview.counts(actor),
+        here=path.removeprefix(get_script_prefix()).partition("/")[0],
+        may_view_people=overview.may(actor, "people.view"),
+        may_change_settings=overview.may(actor, "settings.change"),
+    )
 
 
 def address(name: str) -> str:
@@ -78,17 +99,3 @@ def address(name: str) -> str:
         return reverse(name)
     except NoReverseMatch:
         return ""
-
-
-def _place(
-    name: str,
-    label: Text,
-    icon: str,
-    path: str,
-    *,
-    noun: str = "",
-    count: int = 0,
-) -> Place:
-    url = address(name)
-    is_current = bool(url) and (path == url if name == "overview" else path.startswith(url))
-    return Place(url, label, icon, noun, count, is_current)

@@ -44,7 +44,7 @@ def find(request: HttpRequest) -> HttpResponse:
     ]
     options += [
         Option(place.url, place.label, "", place.icon, words.PAGES)
-        for place in context.places(actor, request.path)
+        for place in context.nav(actor, request.path).places
         if text.casefold() in str(place.label).casefold()
     ]
     return respond.page(
