@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -30,7 +31,9 @@ LIST_ID = "guest-rows"
 KEPT = 4096
 """Rows kept by a process: about 1 KiB each."""
 _CPU, _MEMORY = SafeString("<!--cpu-->"), SafeString("<!--memory-->")
-_END = "</td>"
+"""Where the cells of its use go: nothing that is shown can hold these signs unescaped."""
+Still = tuple[str, str, str, str]
+"""Version, and HTML before, between and after the cells of its use."""
 
 LABELS: dict[str, words.Text] = {
     "name": _("Name"),
@@ -60,7 +63,7 @@ BULK = (
 MAIN = ("guest.start", "guest.restore", "guest.shutdown", "guest.resume")
 """What the button of a row may say; the others ask before they act."""
 NUMBERS = frozenset({"vcpus", "memory"})
-_kept: OrderedDict[tuple[Any, ...], tuple[str, str]] = OrderedDict()
+_kept: OrderedDict[tuple[Any, ...], Still] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -92,38 +95,53 @@ def version(row: GuestRow, columns: tuple[str, ...]) -> str:
 
 def html(row: GuestRow, columns: tuple[str, ...]) -> SafeString:
     """The row of this guest."""
-    made = _still(row, columns, translation.get_language())[1]
-    if "cpu" in columns:
-        made = made.replace(_CPU, cpu_cell(row.line.key, row.use).removesuffix(_END), 1)
-    if "memory_use" in columns:
-        cell = memory_cell(row.line.key, row.use)
-        made = made.replace(_MEMORY, cell.removesuffix(_END), 1)
-    return mark_safe(made)  # noqa: S308 - made by the template
+    return rows([row], columns)
+
+
+def rows(found: Iterable[GuestRow], columns: tuple[str, ...]) -> SafeString:
+    """The rows of these guests, one after the other."""
+    language = translation.get_language()
+    has_cpu, has_memory = "cpu" in columns, "memory_use" in columns
+    made: list[str] = []
+    for row in found:
+        _version, head, between, tail = _still(row, columns, language)
+        cpu = _cpu(row.line.key, row.use) if has_cpu else ""
+        memory = _memory(row.line.key, row.use, language) if has_memory else ""
+        made += (head, cpu, between, memory, tail)
+    return mark_safe("".join(made))  # noqa: S308 - made by the template
 
 
 def cpu_cell(key: int, use: Use) -> SafeString:
     """CPU use: the number says it, the stylesheet draws it."""
-    if use.cpu is None:
-        return mark_safe(f"<td id=c{key}></td>")  # noqa: S308 - a number
-    percent = max(0, min(100, round(use.cpu)))
-    html = f"<td id=c{key} data-use={percent}>{percent} %</td>"
-    return mark_safe(html)  # noqa: S308 - numbers
+    return mark_safe(f"{_cpu(key, use)}</td>")  # noqa: S308 - numbers
 
 
 def memory_cell(key: int, use: Use) -> SafeString:
     """Memory use, of what it has."""
+    cell = _memory(key, use, translation.get_language())
+    return mark_safe(f"{cell}</td>")  # noqa: S308 - numbers and a unit
+
+
+def _cpu(key: int, use: Use) -> str:
+    """Without its end tag: a row needs none."""
+    if use.cpu is None:
+        return f"<td id=c{key}>"
+    percent = max(0, min(100, round(use.cpu)))
+    return f"<td id=c{key} data-use={percent}>{percent} %"
+
+
+def _memory(key: int, use: Use, language: str | None) -> str:
     if use.memory_used is None:
-        return mark_safe(f"<td id=m{key}></td>")  # noqa: S308 - a number
+        return f"<td id=m{key}>"
     percent = share(use.memory_used, use.memory)
-    text = _size(use.memory_used, translation.get_language())
-    html = f"<td id=m{key} data-use={percent}>{text}</td>"
-    return mark_safe(html)  # noqa: S308 - numbers and a unit
+    return f"<td id=m{key} data-use={percent}>{_size(use.memory_used, language)}"
 
 
-def headings(wanted: GuestFilter) -> list[Heading]:
+@lru_cache(maxsize=256)
+def headings(wanted: GuestFilter) -> tuple[Heading, ...]:
     """The columns that are shown, each with the way to sort by it."""
     turned = "descending" if wanted.is_descending else "ascending"
-    return [
+    return tuple(
         Heading(
             column=column,
             label=LABELS[column],
@@ -131,7 +149,7 @@ def headings(wanted: GuestFilter) -> list[Heading]:
             order=turned if column == wanted.column else "",
         )
         for column in ("name", *wanted.columns)
-    ]
+    )
 
 
 def states(found: GuestList) -> list[Chip]:
@@ -167,9 +185,10 @@ def page(found: GuestList) -> dict[str, Any]:
         **parts(found),
         "headings": headings(found.wanted),
         "columns": column_choices(found.wanted),
+        "choices": tuple((host.key, host.name) for host in found.hosts),
         "notes": notes(found.wanted),
-        "rows": mark_safe("".join(html(row, found.wanted.columns) for row in found.rows)),  # noqa: S308
-        "bulk": [_bulk(verb) for verb in BULK],
+        "rows": rows(found.rows, found.wanted.columns),
+        "bulk": tuple((verb, words.verb(verb).is_forceful) for verb in BULK),
         "doing": [
             {"key": word.path.replace("-", ""), "text": word.doing}
             for word in (words.verb(verb) for verb in MAIN)
@@ -184,9 +203,9 @@ def page(found: GuestList) -> dict[str, Any]:
     }
 
 
-def column_choices(wanted: GuestFilter) -> list[tuple[str, words.Text, bool]]:
+def column_choices(wanted: GuestFilter) -> tuple[tuple[str, words.Text, bool], ...]:
     """Every column: its word, and whether it is shown."""
-    return [(column, LABELS[column], column in wanted.columns) for column in COLUMNS]
+    return tuple((column, LABELS[column], column in wanted.columns) for column in COLUMNS)
 
 
 def notes(wanted: GuestFilter) -> list[words.Text]:
@@ -194,13 +213,8 @@ def notes(wanted: GuestFilter) -> list[words.Text]:
     return [NOTES[name] for name in wanted.notes]
 
 
-def _bulk(verb: str) -> dict[str, Any]:
-    said = words.verb(verb)
-    return {"verb": verb, "label": said.label, "is_forceful": said.is_forceful}
-
-
-def _still(row: GuestRow, columns: tuple[str, ...], language: str | None) -> tuple[str, str]:
-    """Version and HTML of the row without its use."""
+def _still(row: GuestRow, columns: tuple[str, ...], language: str | None) -> Still:
+    """The row without its use."""
     key = (row.line, row.main, row.is_away, row.heard_at, columns, language)
     with _lock:
         kept = _kept.get(key)
@@ -208,7 +222,9 @@ def _still(row: GuestRow, columns: tuple[str, ...], language: str | None) -> tup
             _kept.move_to_end(key)
             return kept
     version = f"{zlib.crc32(repr(key).encode()):x}"[-6:]
-    fresh = version, _render(row, columns, version)
+    head, _, rest = _render(row, columns, version).partition(_CPU)
+    between, _, tail = rest.partition(_MEMORY)
+    fresh = version, head, between, tail
     with _lock:
         _kept[key] = fresh
         if len(_kept) > KEPT:
@@ -232,8 +248,8 @@ def _render(row: GuestRow, columns: tuple[str, ...], version: str) -> str:
         "state": _said(state.label, language),
         "memory": _size(line.memory, language),
         "has": dict.fromkeys(columns, True),
-        "cpu_cell": _CPU if "cpu" in columns else "",
-        "memory_cell": _MEMORY if "memory_use" in columns else "",
+        "cpu_cell": _CPU,
+        "memory_cell": _MEMORY,
         "addresses": " ".join(line.addresses),
         "act": verb.path,
         "act_label": _said(verb.label, language),
