@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 
 _TYPED = re.compile(
-    r"(?P<number>\d{1,9}(?:[.,]\d{1,3})?)\s*(?P<unit>[KMGTP])(?:i?B)?", re.IGNORECASE
+    r"(?P<number>\d{1,15}(?:[.,]\d{1,3})?)\s*(?P<unit>[KMGTP])(?:i?B)?", re.IGNORECASE
 )
 _UNITS = {unit: 1024**power for power, unit in enumerate("KMGTP", start=1)}
 _NAMES = ("PiB", "TiB", "GiB", "MiB", "KiB")

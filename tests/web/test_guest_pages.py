@@ -228,7 +228,8 @@ def test_bulk_begins_a_job_and_asks_before_force(editor: Client, run_folder: obj
     card = editor.post("/guests/bulk/", sure, **HTMX).content.decode()
     job = Job.objects.get()
     assert f'id="job-{job.pk}"' in card
-    assert 'hx-trigger="every 1s"' in card
+    assert "every 1s" not in card
+    assert f'data-beside="/activity/jobs/{job.pk}/"' in card
     url = f"/activity/jobs/{job.pk}/"
     assert f'id="job-{job.pk}"' in editor.get(url).content.decode()
     cancelled = editor.post(f"{url}cancel/", **HTMX).content.decode()
