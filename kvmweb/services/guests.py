@@ -114,11 +114,10 @@ def list_(actor: Actor, wanted: GuestFilter) -> GuestList:
     last = max(1, -(-total // PAGE_SIZE))
     if wanted.page > last:
         wanted = replace(wanted, page=last, notes=(*wanted.notes, "page"))
-    start = (wanted.page - 1) * PAGE_SIZE
     hosts = _links(mirror.HostMirror.objects.all())
     return GuestList(
         wanted=wanted,
-        rows=_rows(found.order_by(*_order(wanted))[start : start + PAGE_SIZE], hosts, reaches),
+        rows=_rows(_page(found, wanted), hosts, reaches),
         total=total,
         seen=seen,
         states=facets.states,
@@ -199,6 +198,13 @@ def _found(reach: Reach, wanted: GuestFilter) -> QuerySet[mirror.Guest]:
             | Q(uuid__startswith=wanted.q.lower())
         )
     return found
+
+
+def _page(found: QuerySet[mirror.Guest], wanted: GuestFilter) -> QuerySet[mirror.Guest]:
+    """Found and put in order in an index alone (migration 0010); only these rows are read."""
+    order, start = _order(wanted), (wanted.page - 1) * PAGE_SIZE
+    keys = found.order_by(*order)[start : start + PAGE_SIZE].values("pk")
+    return mirror.Guest.objects.filter(pk__in=keys).order_by(*order)
 
 
 def _order(wanted: GuestFilter) -> list[str]:
