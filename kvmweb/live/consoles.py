@@ -41,13 +41,14 @@ async def console(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": NO_ENTRY})
         return
     await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-    wire = Wire(scope.get("kvmweb.send", send))
+    wire = Wire(send)
+    wire.forget_handshake()
     try:
         opened = await desk(consoles.open_, actor, ref, ticket)
     except Problem as problem:
         await _close(wire, problem.close_code, problem.code)
         return
-    del scope, ticket
+    del scope, ticket, where
     lane = LANES[opened.place.kind]()
     relay = Relay((actor, ref, opened.seat), lane, receive, wire, said)
     relay.drives = opened.drives
@@ -94,6 +95,8 @@ async def said(relay: Relay, word: dict[str, Any]) -> None:
     actor, ref, seat = relay.actor, relay.ref, relay.seat
     if kind == "ack":
         return relay.acknowledge(_number(word, "bytes"))
+    if not relay.may_ask():
+        return relay.tell({"type": "problem", "problem": "too-often"})
     try:
         match kind:
             case "ask" | "ask-no-more":

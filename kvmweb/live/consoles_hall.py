@@ -18,7 +18,7 @@ from channels.layers import get_channel_layer
 from kvmweb.core import topics
 from kvmweb.core.refs import Ref
 from kvmweb.live.consoles_relay import STALLED, Relay
-from kvmweb.services import seats, sentry, sessions
+from kvmweb.services import seats, sessions, vigil
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SEAT_LOST = (4408, "seat-lost")
+SIGNED_OUT = (4401, "signed-out")
+REVOKED = (4403, "revoked")
 KEEP_S = 5
 _pool = ThreadPoolExecutor(16, thread_name_prefix="consoles")
 
@@ -47,11 +49,13 @@ class Hall:
         self._is_dirty = asyncio.Event()
         self._layer: Any = get_channel_layer()
         self._channel = ""
-        self._epoch = -1
+        self._seen: vigil.Seen | None = None
+        self._unjudged: set[Relay] = set()
 
     async def enter(self, relay: Relay) -> None:
         """From now on this console is looked after."""
         self._relays[relay.seat] = relay
+        self._unjudged.add(relay)
         if not self._tasks:
             self._channel = await self._layer.new_channel()
             works = (self._listen, self._usher, self._watch)
@@ -63,10 +67,11 @@ class Hall:
     async def leave(self, relay: Relay) -> None:
         """It is over."""
         self._relays.pop(relay.seat, None)
+        self._unjudged.discard(relay)
         if all(other.ref != relay.ref for other in self._relays.values()):
             await self._layer.group_discard(topics.console(relay.ref), self._channel)
         if not self._relays:
-            tasks, self._tasks, self._epoch = self._tasks, [], -1
+            tasks, self._tasks, self._seen = self._tasks, [], None
             for task in tasks:
                 task.cancel()
             await self._layer.group_discard(topics.PEOPLE, self._channel)
@@ -118,26 +123,34 @@ class Hall:
             for relay in list(self._relays.values()):
                 if relay.is_stalled(now):
                     relay.end(*STALLED)
-            await self._judge(even_if_quiet=beat % KEEP_S == 0)
+            await self._judge()
             if beat % KEEP_S == 0:
                 await self._keep()
             await asyncio.sleep(1)
 
-    async def _judge(self, *, even_if_quiet: bool = False) -> None:
-        """Close what is not allowed any more. A quiet second costs one query a person."""
+    async def _judge(self) -> None:
+        """Close what is not allowed any more. A quiet second costs two queries for all."""
         relays = list(self._relays.values())
-        epoch = await desk(sentry.epoch)
-        if epoch == self._epoch and not even_if_quiet:
-            living = await desk(sentry.living, [relay.actor for relay in relays])
-            relays = [relay for relay in relays if relay.actor not in living]
-        self._epoch = epoch
-        if not relays:
-            return
-        found = await desk(sentry.standings, [(relay.actor, relay.ref) for relay in relays])
+        before = self._seen
+        actors = {relay.actor for relay in relays}
+        seen = await desk(vigil.look, actors, before.at if before else None)
+        for relay in relays:
+            if relay.actor in seen.ended:
+                relay.end(*SIGNED_OUT)
+        if not seen.is_news_after(before):
+            relays = [relay for relay in relays if relay in self._unjudged]
+        if relays:
+            await self._narrow(relays)
+        self._unjudged.difference_update(relays)
+        self._seen = seen
+
+    async def _narrow(self, relays: list[Relay]) -> None:
+        """Rights changed: who may not watch is shown out, who may not drive watches on."""
+        found = await desk(vigil.standings, [(relay.actor, relay.ref) for relay in relays])
         for relay in relays:
             standing = found[relay.actor, relay.ref]
-            if standing.code:
-                relay.end(standing.code, standing.reason)
+            if not standing.may_watch:
+                relay.end(*REVOKED)
             elif relay.drives and not standing.may_drive:
                 relay.set_drives(False)
                 await desk(seats.demote, relay.seat)

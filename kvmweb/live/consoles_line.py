@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from typing import cast
 
 READ_SIZE = 64 * 1024
@@ -24,7 +23,7 @@ class GuestLine(asyncio.BufferedProtocol):
     __slots__ = ("_ahead", "_is_paused", "_transport", "_waiter", "_writable", "is_over")
 
     def __init__(self) -> None:
-        self._ahead: deque[bytes] = deque()
+        self._ahead: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._is_paused = False
@@ -46,7 +45,7 @@ class GuestLine(asyncio.BufferedProtocol):
                 return b""
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        chunk = self._ahead.popleft()
+        chunk = self._ahead.pop(0)
         if self._is_paused and not self._ahead and not self.is_over:
             self._is_paused = False
             self._transport.resume_reading()

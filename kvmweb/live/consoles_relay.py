@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 WORD_MAX = 4096
 """Bytes of a control message."""
+ASKS_AT_ONCE, ASKS_PER_S = 10, 2.0
+"""What one page may ask for beside its bytes: each costs the database and others a look."""
 STALL_S = 15
 GREETING_S = 20
 RECENT_S = 10
@@ -42,6 +44,8 @@ class Relay:
     """
 
     __slots__ = (
+        "_asked_at",
+        "_asks_left",
         "_lane",
         "_line",
         "_news",
@@ -79,7 +83,8 @@ class Relay:
         self.loop = asyncio.get_running_loop()
         self.over: asyncio.Future[tuple[int, str]] = self.loop.create_future()
         self.drives = False
-        self.began_at = self.loop.time()
+        self.began_at = self._asked_at = self.loop.time()
+        self._asks_left = float(ASKS_AT_ONCE)
         self.sending_since = self.acted_at = 0.0
         self.shown = self.typed = self._unread = 0
         self._read: asyncio.Event | None = None
@@ -116,7 +121,7 @@ class Relay:
     def tell(self, message: dict[str, Any]) -> None:
         """Say something to the page beside the bytes; of each type only the newest waits."""
         self._news[message["type"]] = message
-        if self._teller is None or self._teller.done():
+        if self._teller is None:
             self._teller = self.loop.create_task(self._tell())
 
     def acknowledge(self, count: int) -> None:
@@ -124,6 +129,17 @@ class Relay:
         self._unread = max(0, self._unread - count)
         if self._read is not None and self._unread <= self._lane.window:
             self._read.set()
+
+    def may_ask(self) -> bool:
+        """Whether one more request about seats is within measure; counts it."""
+        now = self.loop.time()
+        gained = (now - self._asked_at) * ASKS_PER_S
+        self._asked_at = now
+        self._asks_left = min(ASKS_AT_ONCE, self._asks_left + gained)
+        if self._asks_left < 1:
+            return False
+        self._asks_left -= 1
+        return True
 
     def is_stalled(self, now: float) -> bool:
         """The viewer takes nothing any more, or never finished its greeting."""
@@ -199,6 +215,7 @@ class Relay:
                 await self.wire.send({"type": "websocket.send", "text": text})
             except GONE:
                 self.end(*LEFT)
+        self._teller = None
 
 
 def _word(text: str) -> dict[str, Any]:

@@ -30,6 +30,16 @@ class Wire:
         is_known = all(hasattr(owner, name) for name in _NEEDED)
         self._protocol: Any = owner if is_known and not owner.conn.extensions else None
 
+    def forget_handshake(self) -> None:
+        """Once accepted: drop the request, the answer and the scope, which nobody reads again.
+
+        4 KiB of an idle console; the server itself would keep them until it closes.
+        """
+        protocol = self._protocol
+        if protocol is not None:
+            protocol.request = protocol.response = None
+            protocol.scope = {}
+
     async def send_bytes(self, data: bytes) -> None:
         """One binary frame; waits while the viewer does not take what was sent before."""
         protocol = self._protocol

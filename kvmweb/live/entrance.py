@@ -1,4 +1,8 @@
-"""What every socket passes before it reaches its consumer: origin, prefix, session, actor."""
+"""What every socket passes before it reaches its consumer: origin, prefix, session, actor.
+
+All of it is settled first and let go of, so that a socket that stays open for hours carries a
+handful of values along and not the six scopes of the middlewares that asked for them.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +13,51 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.conf import settings
 
+from kvmweb.core import proxies
+from kvmweb.core.actors import Actor
 from kvmweb.live.routing import websocket_urlpatterns
 from kvmweb.services import people
 
+FOREIGN, SIGNED_OUT = 4403, 4401
+CARRIED = ("type", "root_path", "query_string", "headers", "cookies", "subprotocols")
+
 
 def entrance() -> Any:
-    """The ASGI application of every socket."""
-    return own_origin_only(
-        without_prefix(AuthMiddlewareStack(with_actor(URLRouter(websocket_urlpatterns))))
-    )
+    """The ASGI application of every socket. Who may not enter is refused before accept."""
+    inside = URLRouter(websocket_urlpatterns)
+
+    async def enter(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        address, is_https = client_of(scope)
+        if is_https:
+            scope = {**scope, "scheme": "wss"}
+        if not is_own_origin(scope):
+            return await _refuse(FOREIGN, receive, send)
+        known = await _session(scope, receive, send)
+        actor = await sync_to_async(people.actor_of)(known["user"], known["session"], address)
+        if actor is None:
+            return await _refuse(SIGNED_OUT, receive, send)
+        scope = _inner(known, actor)
+        del known
+        await inside(scope, receive, send)
+        return None
+
+    return enter
 
 
-def own_origin_only(application: Any) -> Any:
-    """Scheme, host and port must be ours or listed in KVMWEB_ORIGINS; refused before accept.
-
-    Stricter than Channels' validator, which lets any port and scheme of an allowed host pass.
-    The server's own `send` goes along in the scope: consoles need no layer between.
-    """
-
-    async def checked(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if is_own_origin(scope):
-            await application({**scope, "kvmweb.send": send}, receive, send)
-            return
-        await receive()
-        await send({"type": "websocket.close", "code": 4403})
-
-    return checked
+def client_of(scope: dict[str, Any]) -> tuple[str, bool]:
+    """The person's address and whether they speak TLS: by the same rule as for pages."""
+    peer = (scope.get("client") or ("", 0))[0]
+    forwarded_for = ",".join(_all_of(scope, b"x-forwarded-for"))
+    forwarded_proto = ",".join(_all_of(scope, b"x-forwarded-proto"))
+    return proxies.client_of(peer, forwarded_for, forwarded_proto, settings.KVMWEB_TRUSTED_PROXIES)
 
 
 def is_own_origin(scope: dict[str, Any]) -> bool:
-    """Whether the browser that opened this socket shows one of our pages. No Origin: no."""
+    """Whether the browser that opened this socket shows one of our pages. No Origin: no.
+
+    Scheme, host and port must be ours or listed in KVMWEB_ORIGINS. Stricter than Channels'
+    validator, which lets any port and scheme of an allowed host pass.
+    """
     origins, hosts = _all_of(scope, b"origin"), _all_of(scope, b"host")
     if len(origins) != 1 or len(hosts) != 1:
         return False  # two proxies might each believe another one
@@ -52,26 +71,21 @@ def _all_of(scope: dict[str, Any], name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
-def without_prefix(application: Any) -> Any:
-    """Take KVMWEB_URL_PREFIX off the path, as Django does for pages."""
-
-    async def stripped(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        path = scope["path"].removeprefix(settings.KVMWEB_URL_PREFIX)
-        await application({**scope, "path": path}, receive, send)
-
-    return stripped
+def _inner(known: dict[str, Any], actor: Actor) -> dict[str, Any]:
+    """What goes on inside; KVMWEB_URL_PREFIX is taken off the path, as Django does for pages."""
+    path = known["path"].removeprefix(settings.KVMWEB_URL_PREFIX)
+    carried = {name: known[name] for name in CARRIED if name in known}
+    return {**carried, "path": path, "actor": actor}
 
 
-def with_actor(application: Any) -> Any:
-    """Who is not signed in is refused before accept."""
+async def _answer_scope(scope: dict[str, Any], _receive: Any, _send: Any) -> dict[str, Any]:
+    """Stands where an application would: answers what the middlewares found out."""
+    return scope
 
-    async def known(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        address = (scope.get("client") or ("", 0))[0]
-        actor = await sync_to_async(people.actor_of)(scope["user"], scope["session"], address)
-        if actor is None:
-            await receive()
-            await send({"type": "websocket.close", "code": 4401})
-            return
-        await application({**scope, "actor": actor}, receive, send)
 
-    return known
+_session = AuthMiddlewareStack(_answer_scope)
+
+
+async def _refuse(code: int, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": code})

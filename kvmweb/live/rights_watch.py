@@ -6,7 +6,6 @@ Notices say the same sooner; this holds also when they are lost, or made by a co
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 from typing import Protocol
 
@@ -36,14 +35,13 @@ class Watch:
     def __init__(self) -> None:
         self._holders: set[Holder] = set()
         self._task: asyncio.Task[None] | None = None
-        self._epoch = -1
-        self._seen_at: dt.datetime | None = None
+        self._seen: vigil.Seen | None = None
 
     def enter(self, holder: Holder) -> None:
         """From now on this socket is told."""
         self._holders.add(holder)
         if self._task is None or self._task.done():
-            self._epoch, self._seen_at = -1, None
+            self._seen = None
             self._task = asyncio.create_task(self._run())
 
     def count(self, actor: Actor) -> int:
@@ -67,9 +65,10 @@ class Watch:
 
     async def _look(self) -> None:
         actors = {holder.actor for holder in self._holders}
-        seen = await base.in_thread("en", vigil.look, actors, self._seen_at)
-        has_changed = seen.has_turned or self._epoch not in (-1, seen.epoch)
-        self._epoch, self._seen_at = seen.epoch, seen.at
+        before = self._seen
+        seen = await base.in_thread("en", vigil.look, actors, before.at if before else None)
+        has_changed = before is not None and seen.is_news_after(before)
+        self._seen = seen
         for holder in list(self._holders):
             if holder.actor in seen.ended:
                 holder.sign_out()

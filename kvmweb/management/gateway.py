@@ -25,13 +25,13 @@ from websockify.token_plugins import BasePlugin
 from websockify.websocketproxy import ProxyRequestHandler
 from websockify.websockifyserver import CompatibleWebSocket
 
-from kvmweb.core import refs
+from kvmweb.core import proxies, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Problem
 from kvmweb.core.lanes import LANES
 from kvmweb.core.refs import Ref
 from kvmweb.core.rfb import NotRfb
-from kvmweb.services import consoles, people, seats, sentry, sessions
+from kvmweb.services import consoles, people, seats, sessions, vigil
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +123,19 @@ class Handler(ProxyRequestHandler):  # type: ignore[misc]
         secret = next((name for name in offered if name.startswith(TICKET)), "")
         if where is None or PROTOCOL not in offered or not secret or not self._is_own_origin():
             return None
-        actor = actor_of(self.headers.get("Cookie", ""), self.client_address[0])
+        actor = actor_of(self.headers.get("Cookie", ""), self._address())
         if actor is None:
             return None
         ref = refs.guest(where["host"], where["uuid"])
         return Entry(actor, ref, where["kind"], secret.removeprefix(TICKET))
+
+    def _address(self) -> str:
+        """The person's, by the same rule as for pages."""
+        forwarded_for = ",".join(self.headers.get_all("X-Forwarded-For", []))
+        address, _ = proxies.client_of(
+            self.client_address[0], forwarded_for, "", settings.KVMWEB_TRUSTED_PROXIES
+        )
+        return address
 
     def _is_own_origin(self) -> bool:
         """A page of the portal: one of KVMWEB_ORIGINS, or the portal's own port on this name."""
@@ -221,9 +229,11 @@ class Sluice:
         actor, ref, seat = self.entry.actor, self.entry.ref, self.opened.seat
         if even_keep and seat not in seats.refresh([seat]):
             return self.stop("seat-lost")
-        standing = sentry.standings([(actor, ref)])[actor, ref]
-        if standing.code:
-            return self.stop(standing.reason)
+        if vigil.look({actor}, None).ended:
+            return self.stop("signed-out")
+        standing = vigil.standings([(actor, ref)])[actor, ref]
+        if not standing.may_watch:
+            return self.stop("revoked")
         mine = next((sitter for sitter in seats.sitters(ref) if sitter.id == seat), None)
         drives = mine is not None and mine.drives
         if drives and not standing.may_drive:

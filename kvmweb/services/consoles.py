@@ -1,7 +1,7 @@
 """Consoles: tickets, opening and closing, keys and pictures.
 
 A ticket is one right to open one console once, for 30 s, from the session it was given to. It is
-judged again when it is used, and every second while the console is open (`services.sentry`).
+judged again when it is used, and every second while the console is open (`services.vigil`).
 """
 
 from __future__ import annotations

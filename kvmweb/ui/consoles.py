@@ -41,6 +41,7 @@ _SENTENCES: dict[str, words.Text] = {
     "stalled": gettext_lazy("This browser did not keep up. Reconnecting."),
     "seat-lost": gettext_lazy("The connection was interrupted. Reconnecting."),
     "protocol": gettext_lazy("The screen sent something that cannot be shown."),
+    "too-often": gettext_lazy("That was too often. Wait a moment."),
     "quota": gettext_lazy("There are too many viewers already."),
     "not-supported": gettext_lazy("This guest has no such console."),
     "fault": gettext_lazy("Something went wrong in the portal. Reconnecting."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse
 
+from kvmweb.core import proxies
 from kvmweb.core.errors import Problem
 from kvmweb.services import people, rights, sessions
 from kvmweb.web import respond
@@ -23,25 +23,19 @@ class ProxyHeaders:
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
-        self.proxies = [ipaddress.ip_network(net) for net in settings.KVMWEB_TRUSTED_PROXIES]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Set REMOTE_ADDR to the client as the trusted proxy saw it."""
-        forwarded = request.META.pop("HTTP_X_FORWARDED_FOR", "")
-        scheme = request.META.pop("HTTP_X_FORWARDED_PROTO", "")
-        if self._is_trusted(request.META.get("REMOTE_ADDR", "")):
-            if forwarded:
-                request.META["REMOTE_ADDR"] = forwarded.split(",")[-1].strip()
-            if scheme == "https":
-                request.META["wsgi.url_scheme"] = request.scope["scheme"] = "https"  # type: ignore[attr-defined]
+        address, is_https = proxies.client_of(
+            request.META.get("REMOTE_ADDR", ""),
+            request.META.pop("HTTP_X_FORWARDED_FOR", ""),
+            request.META.pop("HTTP_X_FORWARDED_PROTO", ""),
+            settings.KVMWEB_TRUSTED_PROXIES,
+        )
+        request.META["REMOTE_ADDR"] = address
+        if is_https:
+            request.META["wsgi.url_scheme"] = request.scope["scheme"] = "https"  # type: ignore[attr-defined]
         return self.get_response(request)
-
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            peer = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(peer in net for net in self.proxies)
 
 
 class SignedIn:

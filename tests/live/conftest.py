@@ -42,13 +42,20 @@ class Visitor:
         return self.client.post(f"/consoles/{ref.host}/{ref.id}/{kind}/ticket/", fields)
 
     def connect(
-        self, kind: str, secret: str, *, ref: Ref = GUEST, origin: str = "", **options: Any
+        self,
+        kind: str,
+        secret: str,
+        *,
+        ref: Ref = GUEST,
+        origin: str = "",
+        headers: dict[str, str] | None = None,
+        **options: Any,
     ) -> ClientConnection:
         return connect(
             f"ws://localhost:{self.port}/consoles/{ref.host}/{ref.id}/{kind}/socket/",
             subprotocols=[PROTOCOL, f"kvmweb.ticket.{secret}"],  # type: ignore[list-item]
             origin=origin or f"http://localhost:{self.port}",  # type: ignore[arg-type]
-            additional_headers={"Cookie": self.cookie},
+            additional_headers={"Cookie": self.cookie, **(headers or {})},
             compression=None,
             max_size=None,
             legacy=True,
@@ -100,6 +107,7 @@ def server(guests: None, worker: Worker, settings: Any) -> Iterator[int]:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         log_level="warning",
+        proxy_headers=False,
         lifespan="on",
         loop="asyncio",
     )
