@@ -75,13 +75,13 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
+    "kvmweb",  # before django_tasks_db: its command `db_worker` stands in for that one's
     "django_tasks",
     "django_tasks_db",
     "template_partials",
     "kvmweb.store",
     "kvmweb.inventory",
     "kvmweb.ui",
-    "kvmweb",
 ]
 
 MIDDLEWARE = [

@@ -16,6 +16,7 @@ from django_tasks_db.models import DBTaskResult
 
 from kvmweb.core.records import HostState
 from kvmweb.inventory.models import HostMirror
+from kvmweb.services import worker_beat
 from kvmweb.services.guard import open_to_all
 from kvmweb.store.models import Host
 
@@ -29,7 +30,10 @@ JOB_WAIT = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What works. jobs: ok, or waiting when nobody takes the work. hosts: key to state."""
+    """What works. jobs: ok; none when nobody carries them out, waiting when nobody takes more.
+
+    hosts: key to state.
+    """
 
     database: bool
     layer: bool
@@ -38,8 +42,8 @@ class Readiness:
 
     @property
     def is_ready(self) -> bool:
-        """Requests can be served. A host that is away is shown to people, not to a balancer."""
-        return self.database and self.layer
+        """All of the portal works. A host that is away is shown to people, not to a balancer."""
+        return self.database and self.layer and self.jobs != "none"
 
 
 @open_to_all("monitoring has no account, and only hears that the process answers")
@@ -62,6 +66,8 @@ def readiness() -> Readiness:
 
 
 def _jobs() -> str:
+    if not worker_beat.is_anybody_there():
+        return "none"
     late = DBTaskResult.objects.ready().filter(enqueued_at__lt=timezone.now() - JOB_WAIT)
     return "waiting" if late.exists() else "ok"
 

@@ -36,3 +36,14 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} ({self.state})"
+
+
+class JobWorker(models.Model):
+    """A process that carries jobs out. beat_at: refreshed while it lives."""
+
+    name = models.CharField(max_length=120, unique=True)
+    """Machine and process id."""
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -3,7 +3,7 @@
 from kvmweb.store.audit import AuditEntry
 from kvmweb.store.consoles import Seat, Ticket
 from kvmweb.store.hosts import Host
-from kvmweb.store.jobs import Job
+from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
 from kvmweb.store.sessions import Session
 
@@ -13,6 +13,7 @@ __all__ = [
     "Grant",
     "Host",
     "Job",
+    "JobWorker",
     "Person",
     "ResetLink",
     "RightsEpoch",

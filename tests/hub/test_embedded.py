@@ -6,6 +6,7 @@ import json
 import os
 import ssl
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +34,11 @@ def portal(lab: LabHost, tmp_path: Path) -> Iterator[Portal]:
 
 def hosts(portal: Portal) -> Any:
     context = ssl._create_unverified_context()
-    with urllib.request.urlopen(f"{portal.url}/readyz", context=context, timeout=5) as answer:
-        return json.loads(answer.read())["hosts"]
+    try:
+        with urllib.request.urlopen(f"{portal.url}/readyz", context=context, timeout=5) as answer:
+            return json.loads(answer.read())["hosts"]
+    except urllib.error.HTTPError as not_ready:
+        return json.loads(not_ready.read())["hosts"]
 
 
 def wait_up(portal: Portal) -> None:

@@ -69,6 +69,9 @@ class Machine:
     def start_hub(self) -> subprocess.Popen[bytes]:
         return self._start(sys.executable, "manage.py", "hub")
 
+    def start_jobs(self) -> subprocess.Popen[bytes]:
+        return self._start(sys.executable, "manage.py", "db_worker", "--interval", "0.1")
+
     def start_web(self) -> subprocess.Popen[bytes]:
         self.port = free_port()
         origin = {"KVMWEB_ORIGINS": self.url, "KVMWEB_PORT": str(self.port)}

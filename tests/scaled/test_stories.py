@@ -96,6 +96,7 @@ def portal(neighbours: tuple[Machine, Machine], database: Database, host: LabHos
     a, b = neighbours
     database.add_host("lab", host.uri)
     hubs = [a.start_hub(), b.start_hub()]
+    a.start_jobs()
     for web in (a, b):
         web.start_web()
     until(lambda: database.is_up("lab"), 30)

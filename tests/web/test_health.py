@@ -6,13 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command, get_commands
 from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
+from django_tasks_db.management.commands import db_worker
+from django_tasks_db.models import DBTaskResult
 
 from kvmweb.inventory.models import HostMirror
-from kvmweb.services import health
-from kvmweb.store.models import Host
+from kvmweb.services import health, job_worker, worker_beat
+from kvmweb.store.models import Host, JobWorker
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +30,7 @@ def hosts() -> None:
     ):
         Host.objects.create(key=key, name=f"name of {key}", uri=f"qemu+ssh://root@{key}/system")
         HostMirror.objects.create(host=key, state=state, reason="secret", heard_at=heard_at)
+    worker_beat.beat()
     Host.objects.create(key="new", name="new", uri="test:///default")
     Host.objects.create(key="off", name="off", uri="test:///default", is_enabled=False)
 
@@ -53,7 +57,35 @@ def test_ready_names_database_layer_jobs_and_every_enabled_host(
     assert "ssh" not in answer.text
 
 
-def test_not_ready_without_the_layer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready_while_nobody_carries_jobs_out(client: Client, hosts: None) -> None:
+    JobWorker.objects.update(beat_at=timezone.now() - timedelta(minutes=1))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["jobs"]) == (503, "none")
+    worker_beat.beat()
+    assert client.get("/readyz").status_code == 200
+
+
+def test_work_that_nobody_takes_is_said(client: Client, hosts: None) -> None:
+    job_worker.run.enqueue("5c1e0000-0000-4000-8000-000000000001")
+    DBTaskResult.objects.update(enqueued_at=timezone.now() - timedelta(minutes=5))
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["jobs"]) == (200, "waiting")
+
+
+def test_the_worker_of_jobs_beats_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[bool] = []
+    monkeypatch.setattr(worker_beat, "start", lambda: begun.append(True))
+    monkeypatch.setattr(db_worker.Command, "handle", lambda *_arguments, **_options: None)
+    assert get_commands()["db_worker"] == "kvmweb"
+    call_command("db_worker", "--batch")
+    assert begun == []
+    call_command("db_worker")
+    assert begun == [True]
+
+
+def test_not_ready_without_the_layer(
+    client: Client, hosts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def away() -> bool:
         return False
 
