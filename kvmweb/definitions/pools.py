@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lxml import etree
+
+from kvmweb.core import errors
+from kvmweb.core.pools import PoolSpec, Source, target_of
 from kvmweb.definitions import elements
 from kvmweb.definitions.elements import Element, attribute, text
 
@@ -69,3 +73,93 @@ def _source(root: Element) -> str:
     what = name + (folder if name and folder != "/" else "") if name else folder
     what = what or ", ".join(devices)
     return f"{host}:{what}" if host and what else host or what
+
+
+def build(spec: PoolSpec) -> str:
+    """The XML of a new pool, or of a stored one that is changed. Raises Invalid."""
+    root = etree.Element("pool", type=spec.type)
+    try:
+        etree.SubElement(root, "name").text = spec.name
+        if spec.uuid:
+            etree.SubElement(root, "uuid").text = spec.uuid
+        if spec.type not in ("dir", "mpath"):
+            _build_source(etree.SubElement(root, "source"), spec)
+        if path := target_of(spec):
+            target = etree.SubElement(root, "target")
+            etree.SubElement(target, "path").text = path
+    except ValueError as error:
+        raise errors.Invalid("a value holds a character that XML cannot carry") from error
+    return elements.serialize(root)
+
+
+def query(pool_type: str, host: str = "", port: int = 0, initiator: str = "") -> str:
+    """Where libvirt is to look for pools of this type: a `<source>`."""
+    source = etree.Element("source")
+    try:
+        _build_hosts(source, PoolSpec("", pool_type, hosts=(host,) if host else (), port=port))
+        if initiator:
+            etree.SubElement(etree.SubElement(source, "initiator"), "iqn", name=initiator)
+    except ValueError as error:
+        raise errors.Invalid("a value holds a character that XML cannot carry") from error
+    return elements.serialize(source)
+
+
+def sources(xml: str) -> tuple[Source, ...]:
+    """What libvirt found. Raises Invalid."""
+    root = elements.parse(xml)
+    return tuple(
+        Source(
+            host=attribute(found, "host", "name"),
+            source=text(found, "name") or attribute(found, "dir", "path"),
+            devices=tuple(str(device.get("path", "")) for device in found.iterfind("device")),
+            format=attribute(found, "format", "type"),
+        )
+        for found in root.iterfind("source")
+    )
+
+
+def supported(xml: str) -> tuple[str, ...]:
+    """The types that this host's libvirt has a backend for, from its pool capabilities."""
+    root = elements.parse(xml)
+    found = (pool for pool in root.iterfind("pool") if pool.get("supported") == "yes")
+    return tuple(str(pool.get("type")) for pool in found)
+
+
+def _build_source(source: Element, spec: PoolSpec) -> None:
+    """The order is that of libvirt's schema, which is not the same for every type."""
+    kind = spec.type
+    if kind in ("rbd", "zfs", "logical"):
+        etree.SubElement(source, "name").text = spec.source
+    _build_hosts(source, spec)
+    if kind == "gluster":
+        etree.SubElement(source, "name").text, _, folder = spec.source.partition("/")
+        etree.SubElement(source, "dir", path=f"/{folder}")
+    if kind == "netfs":
+        etree.SubElement(source, "dir", path=spec.source)
+    for path in spec.devices:
+        etree.SubElement(source, "device", path=path)
+    if kind == "scsi":
+        _build_adapter(source, spec.adapter)
+    if spec.initiator:
+        etree.SubElement(etree.SubElement(source, "initiator"), "iqn", name=spec.initiator)
+    if spec.format:
+        etree.SubElement(source, "format", type=spec.format)
+    if spec.secret:
+        way = "ceph" if kind == "rbd" else "chap"
+        auth = etree.SubElement(source, "auth", type=way, username=spec.username)
+        etree.SubElement(auth, "secret", uuid=spec.secret)
+
+
+def _build_hosts(source: Element, spec: PoolSpec) -> None:
+    for name in spec.hosts:
+        host = etree.SubElement(source, "host", name=name)
+        if spec.port:
+            host.set("port", str(spec.port))
+
+
+def _build_adapter(source: Element, adapter: str) -> None:
+    node, colon, port = adapter.partition(":")
+    if colon:
+        etree.SubElement(source, "adapter", type="fc_host", wwnn=node, wwpn=port)
+    else:
+        etree.SubElement(source, "adapter", type="scsi_host", name=adapter)

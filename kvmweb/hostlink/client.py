@@ -22,6 +22,14 @@ PATIENCE: Final[dict[str, float]] = {
     "guest.describe": 8.0,
     "guest.screenshot": 6.0,
     "pool.refresh": 20.0,
+    "pool.start": 40.0,
+    "pool.stop": 20.0,
+    "pool.build": 120.0,
+    "pool.delete_content": 60.0,
+    "pool.discover": 30.0,
+    "volume.create": 60.0,
+    "volume.resize": 30.0,
+    "volume.delete": 30.0,
     "host.facts": 8.0,
 }
 """Verbs that may take longer on a healthy host. A host that stops answering is noticed by its

@@ -12,7 +12,7 @@ from typing import Any
 
 from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
-from kvmweb.hypervisor import actions, hosts, pools, screens
+from kvmweb.hypervisor import actions, hosts, pools, screens, volume_acts
 
 Work = Callable[..., Any]
 
@@ -31,6 +31,10 @@ FORCE = Purpose("force", 2)
 EVENTS = Purpose("events")
 STORAGE = Purpose("pools", 2)
 """A store that hangs keeps its callers waiting, but no guest."""
+DISCOVERY = Purpose("discovery")
+"""Asks machines that may not be there."""
+FILLING = Purpose("filling", 4)
+"""Writes whole volumes: a call may last for hours."""
 
 
 def plain(found: Any) -> Reply:
@@ -96,8 +100,31 @@ GUESTS: dict[str, Act] = {
     "guest.open_screen": Act(screens.open_screen, answers=handed, wants_uri=True),
 }
 
+
+def _pool(work: Work) -> Act:
+    return Act(work, STORAGE, "pool", changed, takes_turn=True)
+
+
 POOLS: dict[str, Act] = {
     "pool.refresh": Act(pools.refresh, STORAGE, "pool", nothing),
+    "pool.start": _pool(pools.start),
+    "pool.stop": _pool(pools.stop),
+    "pool.autostart": _pool(pools.autostart),
+    "pool.build": _pool(pools.build),
+    "pool.delete_content": _pool(pools.delete_content),
+    "pool.undefine": _pool(pools.undefine),
+    "pool.define": Act(pools.define, STORAGE),
+    "pool.discover": Act(pools.discover, DISCOVERY),
+    "pool.resolve": Act(pools.resolve, STORAGE, wants_uri=True),
+}
+
+VOLUMES: dict[str, Act] = {
+    "volume.create": Act(volume_acts.create, FILLING, "volume"),
+    "volume.clone": Act(volume_acts.clone, FILLING, "volume"),
+    "volume.wipe": Act(volume_acts.wipe, FILLING, "volume", nothing),
+    "volume.resize": Act(volume_acts.resize, STORAGE, "volume"),
+    "volume.delete": Act(volume_acts.delete, STORAGE, "volume", nothing),
+    "volume.look": Act(volume_acts.look, STORAGE),
 }
 
 HOSTS: dict[str, Act] = {
@@ -106,4 +133,4 @@ HOSTS: dict[str, Act] = {
     "host.facts": Act(hosts.read, wants_uri=True),
 }
 
-CATALOGUE: dict[str, Act] = {**GUESTS, **POOLS, **HOSTS}
+CATALOGUE: dict[str, Act] = {**GUESTS, **POOLS, **VOLUMES, **HOSTS}

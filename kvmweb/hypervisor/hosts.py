@@ -10,7 +10,7 @@ import libvirt
 from kvmweb.core import errors
 from kvmweb.core.records import DomainFacts, HostRecord
 from kvmweb.definitions import capabilities, domain_capabilities
-from kvmweb.hypervisor import connections, faults, screens
+from kvmweb.hypervisor import connections, faults, pools, screens
 
 _ALWAYS = (
     "guest.start", "guest.shutdown", "guest.reboot", "guest.destroy", "guest.suspend",
@@ -49,6 +49,7 @@ def read(connection: libvirt.virConnect, uri: str) -> HostRecord:
             offers_kvm=bool(caps and caps.offers_kvm),
             capabilities=_probe(connection, uri, driver),
             domains=_domains(connection, caps),
+            pool_types=pools.supported(connection),
         )
 
 

@@ -1,8 +1,14 @@
+from __future__ import annotations
+
 import json
+from pathlib import Path
 
 import pytest
+from lxml import etree
 
-from kvmweb.definitions import pools, volumes
+from kvmweb.core import errors
+from kvmweb.core.volumes import VolumeSpec
+from kvmweb.definitions import disks, pools, volumes
 
 XML = """<volume type='file'><name>b2</name><key>/p/b2</key>
 <capacity unit='bytes'>1073741824</capacity><allocation unit='KiB'>196</allocation>
@@ -61,3 +67,72 @@ def test_other_names_of_a_volume(
 ) -> None:
     xml = f"<pool type='{kind}'><name>p</name><source>{source}</source></pool>"
     assert pools.alias(xml, volume, path) == alias
+
+
+STORAGE_SCHEMA = Path("/usr/share/libvirt/schemas/storagevol.rng")
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        (
+            VolumeSpec("a", 1024),
+            '<volume><name>a</name><capacity unit="bytes">1024</capacity>'
+            '<allocation unit="bytes">0</allocation><target/></volume>',
+        ),
+        (
+            VolumeSpec("a", 1024, "raw", "full"),
+            '<volume><name>a</name><capacity unit="bytes">1024</capacity>'
+            '<allocation unit="bytes">1024</allocation>'
+            '<target><format type="raw"/></target></volume>',
+        ),
+        (
+            VolumeSpec("</name>", 1, "qcow2", backing="/p/b", backing_format="qcow2"),
+            '<volume><name>&lt;/name&gt;</name><capacity unit="bytes">1</capacity>'
+            '<allocation unit="bytes">0</allocation><target><format type="qcow2"/></target>'
+            '<backingStore><path>/p/b</path><format type="qcow2"/></backingStore></volume>',
+        ),
+    ],
+)
+def test_a_new_volume(spec: VolumeSpec, says: str) -> None:
+    made = volumes.build(spec)
+    assert made == says
+    if STORAGE_SCHEMA.exists():
+        schema = etree.RelaxNG(etree.parse(STORAGE_SCHEMA))
+        assert schema.validate(etree.fromstring(made)), schema.error_log
+
+
+def test_a_name_that_xml_cannot_carry_is_refused() -> None:
+    with pytest.raises(errors.Invalid):
+        volumes.build(VolumeSpec("a\x01b", 1))
+
+
+RUNNING = """<domain><devices>
+<disk type='file' device='disk'><source file='/p/top'/>
+  <backingStore type='file'><source file='/p/base'/></backingStore><target dev='vda'/></disk>
+<disk type='volume' device='disk'><source pool='default' volume='v'/><target dev='vdb'/></disk>
+<disk type='network' device='disk'><source protocol='rbd' name='ceph/img'/>
+  <target dev='vdc'/></disk>
+<disk type='file' device='cdrom'><source file='/p/iso'/><target dev='sda'/><readonly/></disk>
+<disk type='file' device='cdrom'><target dev='sdb'/></disk>
+</devices></domain>"""
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("/p/top", "vda"),
+        ("/p/base", ""),
+        ("default/v", "vdb"),
+        ("rbd:ceph/img", "vdc"),
+        ("/p/iso", ""),
+    ],
+)
+def test_what_a_guest_reads_is_found_down_to_the_base(name: str, target: str) -> None:
+    assert disks.needs(RUNNING, {name})
+    assert disks.target_of(RUNNING, {name}) == target
+
+
+def test_what_a_guest_does_not_read_is_not_its() -> None:
+    assert not disks.needs(RUNNING, {"/p/other", "default/w"})
+    assert not disks.needs("no xml", {"/p/top"})

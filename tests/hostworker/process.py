@@ -86,7 +86,7 @@ class Listener:
     def __init__(self, worker: WorkerProcess) -> None:
         self.frames: list[tuple[float, dict[str, Any]]] = []
         self.mirror: dict[str, dict[str, dict[str, Any]]] = {
-            kind: {} for kind in ("guest", "pool", "network")
+            kind: {} for kind in ("guest", "pool", "network", "volume")
         }
         self.listed: dict[str, int] = {}
         self.links: list[tuple[float, str]] = []
@@ -117,7 +117,7 @@ class Listener:
                 self.links.append((now, frame["state"]))
             case "host":
                 self.host = frame["record"]
-            case "guest" | "pool" | "network" as kind:
+            case "guest" | "pool" | "network" | "volume" as kind:
                 self.mirror[kind][frame["record"]["uuid"]] = frame["record"]
             case "gone":
                 self.mirror[frame["kind"]].pop(frame["id"], None)
@@ -134,7 +134,8 @@ class Listener:
         return self.mirror["guest"].get(uuid, {})
 
     def wait_listed(self, timeout_s: float = 15) -> Listener:
-        wait_for(lambda: len(self.listed) == 3 and bool(self.host), timeout_s, "not listed")
+        kinds = {"guest", "pool", "network", "volume"}
+        wait_for(lambda: kinds <= self.listed.keys() and bool(self.host), timeout_s, "not listed")
         return self
 
     def wait_state(self, uuid: str, state: str, timeout_s: float = 20) -> dict[str, Any]:

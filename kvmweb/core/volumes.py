@@ -1,0 +1,19 @@
+"""A volume to be made. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PREALLOCATIONS = ("off", "metadata", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """capacity: bytes. preallocation: off, metadata (qcow2), full. backing: path of the base."""
+
+    name: str
+    capacity: int
+    format: str = ""
+    preallocation: str = "off"
+    backing: str = ""
+    backing_format: str = ""

@@ -1,0 +1,154 @@
+"""What can be done with a volume. Each names its pool by `uuid` and itself by `name`.
+
+libvirt deletes, wipes and overwrites a disk under a running guest without a word (measured): so
+whoever may lose data is looked for here, at the moment of the act, in every definition.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libvirt
+
+from kvmweb.core import errors, wire
+from kvmweb.core.volumes import VolumeSpec
+from kvmweb.definitions import disks
+from kvmweb.definitions import pools as definitions
+from kvmweb.definitions import volumes as xml
+from kvmweb.hypervisor import pools
+
+WIPES = ("zero", "random", "trim", "nnsa", "dod", "bsi", "gutmann", "schneier")
+"""Ways to wipe; all but zero and trim need the program `scrub` on the host."""
+
+
+def find(connection: libvirt.virConnect, uuid: str, name: str) -> libvirt.virStorageVol:
+    """The volume of this name. Raises NotFound, WrongState."""
+    with pools.translated():
+        return pools.find(connection, uuid).storageVolLookupByName(name)
+
+
+def create(
+    connection: libvirt.virConnect,
+    uuid: str,
+    *,
+    name: str,
+    capacity: int,
+    image_format: str = "",
+    preallocation: str = "off",
+    backing: str = "",
+    backing_format: str = "",
+) -> str:
+    """A new volume; answers its path. backing: the path of its base on the host.
+
+    Raises: Exists, Invalid, WrongState, Fault (no space left).
+    """
+    wanted = VolumeSpec(name, capacity, image_format, preallocation, backing, backing_format)
+    flags = 0
+    if image_format == "qcow2" and preallocation != "off":
+        flags = libvirt.VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA
+    with pools.translated():
+        pool = pools.find(connection, uuid)
+        return str(pool.createXML(xml.build(wanted), flags).path())
+
+
+def clone(
+    connection: libvirt.virConnect,
+    uuid: str,
+    *,
+    name: str,
+    source_pool: str,
+    source: str,
+    image_format: str = "",
+) -> str:
+    """A new volume in pool `uuid` with the content of another, in this format; blocks until done.
+
+    Answers its path. Raises: Exists, Busy (a running guest writes to it), Invalid, Fault.
+    """
+    with pools.translated():
+        original = pools.find(connection, source_pool).storageVolLookupByName(source)
+        _refuse_while_used(connection, source_pool, original, only_running=True)
+        capacity = xml.parse(original.XMLDesc(0)).capacity
+        wanted = xml.build(VolumeSpec(name, capacity, image_format))
+        made = pools.find(connection, uuid).createXMLFrom(wanted, original, 0)
+        return str(made.path())
+
+
+def resize(
+    connection: libvirt.virConnect, uuid: str, *, name: str, capacity: int, shrink: bool = False
+) -> str:
+    """Give it this size; answers how: `volume`, or `guest` where a running guest was told too.
+
+    Raises: Invalid (smaller than what it holds), Busy (shrinking under a running guest).
+    """
+    with pools.translated():
+        volume = find(connection, uuid, name)
+        path, aliases = volume.path(), _names(connection, uuid, volume)
+        for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+            target = disks.target_of(domain.XMLDesc(0), aliases)
+            if not target:
+                continue
+            if shrink:
+                raise errors.Busy(f"{path} is in use", users=domain.name())
+            domain.blockResize(target, capacity, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+            volume.info()
+            return "guest"
+        volume.resize(capacity, libvirt.VIR_STORAGE_VOL_RESIZE_SHRINK if shrink else 0)
+    return "volume"
+
+
+def wipe(connection: libvirt.virConnect, uuid: str, *, name: str, algorithm: str = "zero") -> None:
+    """Overwrite all of it; blocks until done. Raises Busy (users), NotSupported, Invalid."""
+    if algorithm not in WIPES:
+        raise errors.Invalid(f"one of {', '.join(WIPES)}")
+    with pools.translated():
+        volume = find(connection, uuid, name)
+        _refuse_while_used(connection, uuid, volume)
+        volume.wipePattern(getattr(libvirt, f"VIR_STORAGE_VOL_WIPE_ALG_{algorithm.upper()}"), 0)
+
+
+def delete(connection: libvirt.virConnect, uuid: str, *, name: str, force: bool = False) -> None:
+    """Raises Busy with the guests that need it; force: what never was anybody's, taken back."""
+    with pools.translated():
+        volume = find(connection, uuid, name)
+        if not force:
+            _refuse_while_used(connection, uuid, volume)
+        volume.delete(0)
+
+
+def look(connection: libvirt.virConnect, uuid: str, *, name: str) -> dict[str, Any]:
+    """Its record now, whatever the mirror says; raises NotFound."""
+    volume = find(connection, uuid, name)
+    with pools.translated():
+        found = xml.parse(volume.XMLDesc(0))
+    return dict(wire.to_plain(found))
+
+
+def _names(connection: libvirt.virConnect, uuid: str, volume: libvirt.virStorageVol) -> set[str]:
+    """All that definitions may call this volume."""
+    pool = pools.find(connection, uuid)
+    alias = definitions.alias(pool.XMLDesc(0), volume.name(), volume.path())
+    return {name for name in (volume.path(), f"{pool.name()}/{volume.name()}", alias) if name}
+
+
+def _refuse_while_used(
+    connection: libvirt.virConnect,
+    uuid: str,
+    volume: libvirt.virStorageVol,
+    *,
+    only_running: bool = False,
+) -> None:
+    """Raises Busy with the names of the guests whose disks, or what these build on, it is."""
+    names = _names(connection, uuid, volume)
+    which = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE if only_running else 0
+    users = []
+    for domain in connection.listAllDomains(which):
+        stored = [] if only_running or not domain.isPersistent() else [_stored(domain)]
+        if any(disks.needs(text, names) for text in [domain.XMLDesc(0), *stored]):
+            users.append(str(domain.name()))
+    if users:
+        shown = ", ".join(sorted(users)[:10])
+        raise errors.Busy(f"{volume.path()} is in use by {shown}", users=shown)
+
+
+def _stored(domain: libvirt.virDomain) -> str:
+    return str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
