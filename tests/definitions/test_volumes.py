@@ -87,8 +87,8 @@ STORAGE_SCHEMA = Path("/usr/share/libvirt/schemas/storagevol.rng")
             '<target><format type="raw"/></target></volume>',
         ),
         (
-            VolumeSpec("</name>", 1, "qcow2", backing="/p/b", backing_format="qcow2"),
-            '<volume><name>&lt;/name&gt;</name><capacity unit="bytes">1</capacity>'
+            VolumeSpec("top", 1, "qcow2", backing="/p/b", backing_format="qcow2"),
+            '<volume><name>top</name><capacity unit="bytes">1</capacity>'
             '<allocation unit="bytes">0</allocation><target><format type="qcow2"/></target>'
             '<backingStore><path>/p/b</path><format type="qcow2"/></backingStore></volume>',
         ),
@@ -136,3 +136,9 @@ def test_what_a_guest_reads_is_found_down_to_the_base(name: str, target: str) ->
 def test_what_a_guest_does_not_read_is_not_its() -> None:
     assert not disks.needs(RUNNING, {"/p/other", "default/w"})
     assert not disks.needs("no xml", {"/p/top"})
+
+
+def test_a_hostile_name_stays_a_name() -> None:
+    name = "</name><capacity unit='TiB'>3</capacity>"
+    found = volumes.parse(volumes.build(VolumeSpec(name, 1024)))
+    assert (found.name, found.capacity) == (name, 1024)
