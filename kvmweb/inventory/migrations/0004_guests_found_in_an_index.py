@@ -37,7 +37,7 @@ def drop(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0002_guest_indexes'),
+        ('inventory', '0003_volumes'),
     ]
 
     operations = [migrations.RunPython(make, drop)]
