@@ -59,9 +59,9 @@ async def _serve(relay: Relay, opened: consoles.Opened) -> None:
     """Run it, say why it ended, and write it down, whatever happens."""
     code, reason = FAULT
     try:
+        relay.line = await GuestLine.connect(opened.line)
         await hall().enter(relay)
-        line = await GuestLine.connect(opened.line)
-        code, reason = await relay.run(line)
+        code, reason = await relay.run()
         if (code, reason) == GUEST_END:
             await asyncio.sleep(0.3)  # the event that says why is on its way
             code, reason = await desk(consoles.ending, relay.ref)

@@ -105,11 +105,13 @@ class Hall:
             self._is_dirty.clear()
             while self._dirty:
                 ref = self._dirty.pop()
-                self._place(ref, await desk(seats.sitters, ref))
+                # Who sits down while it is looked is not in what was seen, and not lost.
+                here = [relay for relay in self._relays.values() if relay.ref == ref]
+                self._place(here, await desk(seats.sitters, ref))
 
-    def _place(self, ref: Ref, sitters: list[seats.Sitter]) -> None:
+    def _place(self, relays: list[Relay], sitters: list[seats.Sitter]) -> None:
         known = {sitter.id: sitter for sitter in sitters}
-        for relay in [relay for relay in self._relays.values() if relay.ref == ref]:
+        for relay in relays:
             mine = known.get(relay.seat)
             if mine is None:
                 relay.end(*SEAT_LOST)
@@ -159,8 +161,9 @@ class Hall:
         now = asyncio.get_running_loop().time()
         for actor in {relay.actor for relay in self._relays.values() if relay.has_acted(now)}:
             await desk(sessions.touch, actor)
-        kept = await desk(seats.refresh, list(self._relays))
-        for relay in list(self._relays.values()):
+        relays = list(self._relays.values())
+        kept = await desk(seats.refresh, [relay.seat for relay in relays])
+        for relay in relays:
             if relay.seat not in kept:
                 relay.end(*SEAT_LOST)
             self.look(relay.ref)

@@ -47,7 +47,6 @@ class Relay:
         "_asked_at",
         "_asks_left",
         "_lane",
-        "_line",
         "_news",
         "_read",
         "_said",
@@ -57,6 +56,7 @@ class Relay:
         "actor",
         "began_at",
         "drives",
+        "line",
         "loop",
         "over",
         "receive",
@@ -79,7 +79,7 @@ class Relay:
         self.actor, self.ref, self.seat = who
         self.receive, self.wire = receive, wire
         self._lane, self._said = lane, said
-        self._line: GuestLine
+        self.line: GuestLine
         self.loop = asyncio.get_running_loop()
         self.over: asyncio.Future[tuple[int, str]] = self.loop.create_future()
         self.drives = False
@@ -91,9 +91,8 @@ class Relay:
         self._news: dict[str, dict[str, Any]] = {}
         self._teller: asyncio.Task[None] | None = None
 
-    async def run(self, line: GuestLine) -> tuple[int, str]:
-        """Until it is over; answers close code and reason."""
-        self._line = line
+    async def run(self) -> tuple[int, str]:
+        """Until it is over; answers close code and reason. `line` is there by then."""
         tasks = [self.loop.create_task(self._down()), self.loop.create_task(self._up())]
         for task in tasks:
             task.add_done_callback(self._fell)
@@ -104,7 +103,7 @@ class Relay:
                 tasks.append(self._teller)
             for task in tasks:
                 task.cancel()
-            line.abort()
+            self.line.abort()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def end(self, code: int, reason: str) -> None:
@@ -115,7 +114,7 @@ class Relay:
     def set_drives(self, drives: bool) -> None:
         """Whether what is typed here reaches the guest; held keys are let go with the seat."""
         if self.drives and not drives:
-            self._line.send(self._lane.let_go())
+            self.line.send(self._lane.let_go())
         self.drives = drives
 
     def tell(self, message: dict[str, Any]) -> None:
@@ -158,7 +157,7 @@ class Relay:
         return bool(self.acted_at) and now - self.acted_at < RECENT_S
 
     async def _down(self) -> None:
-        lane, line, wire, clock = self._lane, self._line, self.wire, self.loop.time
+        lane, line, wire, clock = self._lane, self.line, self.wire, self.loop.time
         try:
             while data := await line.read():
                 data = lane.from_guest(data)
@@ -196,7 +195,7 @@ class Relay:
                         self.typed += len(passed)
                         if self._lane.has_acted:
                             self.acted_at = self.loop.time()
-                        await self._line.write(passed)
+                        await self.line.write(passed)
                 elif message["type"] == "websocket.disconnect":
                     return self.end(*LEFT)
                 else:

@@ -1,8 +1,9 @@
-"""Open consoles held against time: rights that end, measure, and whose address is written down."""
+"""Open consoles held against time and measure, and whose address is written down."""
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from kvmweb.core.refs import Ref
+from kvmweb.live import consoles_hall
+from kvmweb.services import seats
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, RightsEpoch, Session
 from tests.live.conftest import GUEST
 from tests.live.synthetic import Worker, heard
@@ -120,3 +124,28 @@ def test_asking_too_often_is_refused_and_written_nowhere(visitor: Enter, worker:
         second.send(json.dumps({"type": "ask"}))
         while not any(one["asks"] for one in told(first, type="seats")["seats"]):
             pass
+
+
+def test_who_sits_down_while_the_seats_are_looked_at_keeps_the_seat(
+    visitor: Enter, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, looked = threading.Event(), seats.sitters
+
+    def slowly(ref: Ref) -> list[seats.Sitter]:
+        found = looked(ref)
+        if not looking.is_set():
+            looking.set()
+            time.sleep(1.5)
+        return found
+
+    li, wu = visitor("li"), visitor("wu")
+    with li.open("serial") as first:
+        told(first, drives=True)
+        time.sleep(0.5)
+        monkeypatch.setattr(consoles_hall.seats, "sitters", slowly)
+        first.send(json.dumps({"type": "release"}))
+        assert looking.wait(5)
+        with wu.open("serial") as second:
+            assert told(second, type="seats")["me"]
+            worker.serial(1).sendall(b"login: ")
+            assert shown(second, 7) == b"login: "
