@@ -38,7 +38,7 @@ class Wire:
         protocol = self._protocol
         if protocol is not None:
             protocol.request = protocol.response = None
-            protocol.scope = {}
+            protocol.scope.clear()
 
     async def send_bytes(self, data: bytes) -> None:
         """One binary frame; waits while the viewer does not take what was sent before."""

@@ -15,11 +15,12 @@ from django.conf import settings
 
 from kvmweb.core import proxies
 from kvmweb.core.actors import Actor
+from kvmweb.live import base
 from kvmweb.live.routing import websocket_urlpatterns
 from kvmweb.services import people
 
 FOREIGN, SIGNED_OUT = 4403, 4401
-CARRIED = ("type", "root_path", "query_string", "headers", "cookies", "subprotocols")
+CARRIED = ("type", "root_path", "query_string", "subprotocols")
 
 
 def entrance() -> Any:
@@ -75,7 +76,7 @@ def _inner(known: dict[str, Any], actor: Actor) -> dict[str, Any]:
     """What goes on inside; KVMWEB_URL_PREFIX is taken off the path, as Django does for pages."""
     path = known["path"].removeprefix(settings.KVMWEB_URL_PREFIX)
     carried = {name: known[name] for name in CARRIED if name in known}
-    return {**carried, "path": path, "actor": actor}
+    return {**carried, "path": path, "actor": actor, "language": base.language_of(known)}
 
 
 async def _answer_scope(scope: dict[str, Any], _receive: Any, _send: Any) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Pages(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         """Join, accept, and bring the page up to date."""
         self.actor = self.scope["actor"]
-        self._language = base.language_of(self.scope)
+        self._language = self.scope["language"]
         watch = rights_watch.watch()
         if watch.count(self.actor) >= PER_PERSON:
             log.warning("%s has %d pages open: no more", self.actor.name, PER_PERSON)
