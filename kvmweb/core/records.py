@@ -118,6 +118,8 @@ class GuestRecord:
     """When the QEMU process began, where the worker can know (local pid file); else None."""
     definition_hash: str
     xml: str
+    host_devices: tuple[str, ...] = ()
+    """Devices of the host that it is given, by their keys: see `core.devices.DeviceRecord`."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -270,8 +272,12 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class HostSample:
-    """One round of host statistics. cpu: percent of all CPUs. memory_used: without caches."""
+    """One round of host statistics. cpu: percent of all CPUs. memory_used: without caches.
+
+    load: of the last minute, known of the worker's own machine alone.
+    """
 
     cpu: float | None
     memory_used: int | None
     guests_running: int
+    load: float | None = None

@@ -11,7 +11,7 @@ from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
-from kvmweb.definitions import elements
+from kvmweb.definitions import elements, host_devices
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
 NAMESPACE = "https://kvmweb.org/xmlns/1"
@@ -47,6 +47,7 @@ class Definition:
     has_screen: bool
     has_agent_channel: bool
     is_agent_connected: bool
+    host_devices: tuple[str, ...] = ()
 
 
 def parse(xml: str) -> Definition:
@@ -75,6 +76,7 @@ def parse(xml: str) -> Definition:
         has_screen=root.find("devices/graphics[@type='vnc']") is not None,
         has_agent_channel=agent is not None,
         is_agent_connected=agent is not None and attribute(agent, "target", "state") == "connected",
+        host_devices=host_devices.of_guest(root),
     )
 
 

@@ -15,8 +15,9 @@ import signal
 import sys
 
 from kvmweb.core import errors, wire
+from kvmweb.core.readiness import Readiness
 from kvmweb.hostworker.worker import Worker
-from kvmweb.hypervisor import hosts
+from kvmweb.hypervisor import hosts, readiness
 from kvmweb.hypervisor.connections import Line
 
 
@@ -29,6 +30,8 @@ def main() -> None:
     )
     with contextlib.suppress(PermissionError):
         os.setsid()  # no terminal: an ssh that wants a password fails instead of asking
+    if options.examine:
+        _examine()
     if options.check:
         _check(options.uri)
     asyncio.run(_serve(options))
@@ -42,9 +45,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--parent-fd", type=int, default=-1, help="end when this pipe closes")
     parser.add_argument("--log-level", default=os.environ.get("KVMWEB_LOG_LEVEL", "info"))
     parser.add_argument("--check", action="store_true", help="connect once, print JSON, end")
+    parser.add_argument("--examine", action="store_true", help="look at this machine, print JSON")
     options = parser.parse_args()
-    if not options.socket and not options.check:
-        parser.error("--socket or --check")
+    if not (options.socket or options.check or options.examine):
+        parser.error("--socket, --check or --examine")
     return options
 
 
@@ -67,6 +71,14 @@ def _end(socket_path: str, code: int) -> None:
         os.unlink(socket_path)
     logging.shutdown()
     os._exit(code)
+
+
+def _examine() -> None:
+    """What this machine is fit for, without a connection to any libvirt."""
+    found = Readiness(True, tuple(readiness.examine()))
+    sys.stdout.write(json.dumps(wire.to_plain(found)) + "\n")
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _check(uri: str) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from kvmweb.core.hosts import Part
 from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
-from kvmweb.hypervisor import actions, hosts, pools, screens, volume_acts
+from kvmweb.hypervisor import actions, hosts, pools, screens, secrets, volume_acts
 
 Work = Callable[..., Any]
 
@@ -29,6 +30,8 @@ CONTROL = Purpose("control", 4)
 FORCE = Purpose("force", 2)
 """Never behind anything else."""
 EVENTS = Purpose("events")
+PARTS = Purpose("parts")
+"""What is read of the host for itself: it may take seconds."""
 STORAGE = Purpose("pools", 2)
 """A store that hangs keeps its callers waiting, but no guest."""
 DISCOVERY = Purpose("discovery")
@@ -67,6 +70,7 @@ def pictured(found: Any) -> Reply:
 class Act:
     """kind: what `args["uuid"]` names: it is read again afterwards, whatever the outcome.
 
+    part: of the host, read again afterwards.
     takes_turn: one after the other for the same object. wants_uri: `uri` is added to the arguments.
     """
 
@@ -76,6 +80,7 @@ class Act:
     answers: Callable[[Any], Reply] = plain
     takes_turn: bool = False
     wants_uri: bool = False
+    part: Part | None = None
 
 
 def _guest(work: Work) -> Act:
@@ -131,6 +136,14 @@ HOSTS: dict[str, Act] = {
     "host.ping": Act(hosts.ping, EVENTS),
     "host.test": Act(hosts.read, wants_uri=True),
     "host.facts": Act(hosts.read, wants_uri=True),
+    "host.check": Act(hosts.ping, EVENTS, part=Part.READINESS),
+    "host.devices": Act(hosts.ping, EVENTS, part=Part.DEVICES),
 }
 
-CATALOGUE: dict[str, Act] = {**GUESTS, **POOLS, **VOLUMES, **HOSTS}
+SECRETS: dict[str, Act] = {
+    "secret.define": Act(secrets.define, PARTS, part=Part.SECRETS),
+    "secret.set_value": Act(secrets.set_value, PARTS, part=Part.SECRETS, answers=nothing),
+    "secret.undefine": Act(secrets.undefine, PARTS, part=Part.SECRETS, answers=nothing),
+}
+
+CATALOGUE: dict[str, Act] = {**GUESTS, **POOLS, **VOLUMES, **HOSTS, **SECRETS}

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from kvmweb.core import wire
+from kvmweb.core.hosts import Part
 from kvmweb.core.records import (
     GuestRecord,
     GuestSample,
@@ -66,6 +67,7 @@ class Publisher:
         self._link: dict[str, Any] = {"type": "link", "state": "connecting", "reason": ""}
         self._listed: set[Kind] = set()
         self._outboxes: set[Outbox] = set()
+        self._parts: dict[str, dict[str, Any]] = {}
 
     @property
     def link_state(self) -> str:
@@ -83,6 +85,8 @@ class Publisher:
         outbox.put(("link",), self._link)
         if self.host:
             outbox.put(("host",), {"type": "host", "record": self.host})
+        for name, message in self._parts.items():
+            outbox.put(("part", name), message)
         for kind in KINDS:
             for identity, record in self.records[kind].items():
                 outbox.put((kind, identity), _message(kind, record, None))
@@ -107,6 +111,12 @@ class Publisher:
         if record != self.host:
             self.host = record
             self._send(("host",), {"type": "host", "record": record})
+
+    def set_part(self, part: Part, record: Any, at: float) -> None:
+        """What was read of the host for itself, and when."""
+        message = {"type": "part", "part": part.value, "record": record, "at": at}
+        self._parts[part] = message
+        self._send(("part", part), message)
 
     def set_record(self, kind: Kind, record: Record, event_at: float | None = None) -> None:
         """One object, as just read."""

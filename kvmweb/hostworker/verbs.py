@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import libvirt
 
 from kvmweb.core import errors
+from kvmweb.core.hosts import Part
 from kvmweb.core.records import HostRecord
 from kvmweb.hostworker import transfers
 from kvmweb.hostworker.catalogue import CATALOGUE, Act, Purpose
@@ -34,8 +35,8 @@ MARGIN_S = 0.3
 class Toucher(Protocol):
     """Whoever reads an object again after we changed it."""
 
-    def __call__(self, kind: Kind, identity: str, event_at: float | None) -> None:
-        """Read this object again soon."""
+    def __call__(self, kind: Kind | Part, identity: str, event_at: float | None) -> None:
+        """Read this object, or this part of the host, again soon."""
 
 
 class Consoles(Protocol):
@@ -108,6 +109,8 @@ class Verbs:
             if act.kind and UUID.fullmatch(str(args.get("uuid"))):
                 name = f"/{args.get('name')}" if act.kind == "volume" else ""
                 self._touch(act.kind, f"{args['uuid']}{name}", time.time())
+            if act.part:
+                self._touch(act.part, "", time.time())
         if isinstance(found, HostRecord):
             self._publisher.set_host(found)
         return act.answers(found)

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from kvmweb.core.hosts import Part
 from kvmweb.hostworker import gathering
 from kvmweb.hostworker.gathering import Gathering
 from kvmweb.hostworker.link import Link
+from kvmweb.hostworker.parts import Parts
 from kvmweb.hostworker.publisher import Publisher
 from kvmweb.hostworker.readings import Readings
 from kvmweb.hostworker.rooms import Rooms
@@ -31,6 +33,7 @@ class Worker:
         self._rooms = Rooms(self._publisher)
         self._readings: Readings | None = None
         self._gathering: Gathering | None = None
+        self._parts: Parts | None = None
         self._link = Link(uri, self._publisher, self._post, self._session)
         verbs = Verbs(self._link, self._publisher, self._touch, self._rooms)
         self._server = Server(socket_path, self._publisher, verbs.answer)
@@ -43,12 +46,14 @@ class Worker:
         """What works as long as this connection lives."""
         self._readings = Readings(lines, self._publisher, self._reader)
         self._gathering = Gathering(lines, self._publisher, self._reader)
+        self._parts = Parts(lines, self._publisher)
         return [
             self._readings.reconcile(),
             self._readings.follow(),
             self._gathering.run(),
             self._rooms.serve(lines),
             self._facts(lines),
+            self._parts.run(),
             gathering.statistics(lines, self._publisher, self._reader),
         ]
 
@@ -74,5 +79,7 @@ class Worker:
         self._touch(event.kind, event.id, event.at)
 
     def _touch(self, kind: Any, identity: str, event_at: float | None) -> None:
-        if self._readings:
+        if isinstance(kind, Part) and self._parts:
+            self._parts.touch(kind)
+        elif self._readings:
             self._readings.touch(kind, identity, event_at)

@@ -40,6 +40,8 @@ class Batch:
     link: tuple[str, str] | None = None
     host: Plain | None = None
     samples: Plain | None = None
+    parts: dict[str, Plain] = field(default_factory=dict)
+    """By its name, what was read of the host for itself: `{"record", "at"}`."""
 
 
 def fold(messages: Iterable[Plain]) -> Batch:
@@ -59,6 +61,8 @@ def fold(messages: Iterable[Plain]) -> Batch:
                 batch.host = message["record"]
             case "samples":
                 batch.samples = message
+            case "part":
+                batch.parts[message["part"]] = message
     return batch
 
 

@@ -23,7 +23,7 @@ from kvmweb.core import refs, topics
 from kvmweb.core.records import HostState
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.topics import Notice
-from kvmweb.hub import rows
+from kvmweb.hub import parts, rows
 from kvmweb.hub.batches import MIRRORED, Batch, Plain, fold
 from kvmweb.hub.use import Use
 from kvmweb.inventory.models import (
@@ -94,7 +94,9 @@ class Writer:
             host_changes = _host_changes(host, batch, now)
             if batch.listed:
                 self._host().update(heard_at=now)
-            if not host_changes and not any(d.uuids for d in differences.values()):
+            told_parts = parts.write(self.host, batch.parts, now)
+            is_quiet = not (host_changes or told_parts)
+            if is_quiet and not any(d.uuids for d in differences.values()):
                 return self._use_notices(batch)
             rev = Revision.advance()
             for kind, difference in differences.items():
@@ -103,6 +105,7 @@ class Writer:
                 self._host().update(**host_changes, rev=rev)
         return [
             *(_host_notices(self.host, rev) if host_changes else []),
+            *(_host_notices(self.host, rev)[1:] if told_parts else []),
             *(n for kind, d in differences.items() for n in self._notices(kind, d, rev)),
             *self._use_notices(batch),
         ]
@@ -276,6 +279,7 @@ def forget(host: str) -> list[Notice]:
     with transaction.atomic():
         if not HostMirror.objects.filter(host=host).delete()[0]:
             return []
+        parts.forget(host)
         rev = Revision.advance()
         for model in rows.MODELS.values():
             model._default_manager.filter(host=host, is_gone=False).update(

@@ -14,12 +14,14 @@ from typing import Any
 
 import libvirt
 
+from kvmweb.core.hosts import Part
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A hint that this object changed. at: when libvirt told us.
+    """A hint that this object changed. at: when libvirt told us. kind: also a `Part` of the host.
 
     did_start, did_stop: the lifecycle events after which times and consoles differ.
     """
@@ -91,6 +93,22 @@ def listen(connection: libvirt.virConnect, post: Post) -> None:
     _register(pools, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, pool)
     _register(pools, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, pool)
     _register(connection.networkEventRegisterAny, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, network)
+    _listen_to_parts(connection, post)
+
+
+def _listen_to_parts(connection: libvirt.virConnect, post: Post) -> None:
+    """Which device or secret it was does not matter: their list is read as a whole."""
+
+    def device(_connection: Any, _device: Any, *_values: Any) -> None:
+        post(Event(Part.DEVICES, "", time.time()))
+
+    def secret(_connection: Any, _secret: Any, *_values: Any) -> None:
+        post(Event(Part.SECRETS, "", time.time()))
+
+    devices = connection.nodeDeviceEventRegisterAny
+    _register(devices, libvirt.VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE, device)
+    _register(devices, libvirt.VIR_NODE_DEVICE_EVENT_ID_UPDATE, device)
+    _register(connection.secretEventRegisterAny, libvirt.VIR_SECRET_EVENT_ID_LIFECYCLE, secret)
 
 
 def _register(register: Callable[..., Any], identity: int, callback: Callable[..., None]) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import libvirt
 
 from kvmweb.core import errors
+from kvmweb.core.hosts import Abilities, HardwareRecord, NumaCell
 from kvmweb.core.records import DomainFacts, HostRecord
 from kvmweb.definitions import capabilities, domain_capabilities
+from kvmweb.definitions import hosts as xml
 from kvmweb.hypervisor import connections, faults, pools, screens
 
 _ALWAYS = (
@@ -56,6 +60,54 @@ def read(connection: libvirt.virConnect, uri: str) -> HostRecord:
 def ping(connection: libvirt.virConnect) -> int:
     """One round trip; answers the daemon's libvirt version."""
     return int(connection.getLibVersion())
+
+
+def hardware(connection: libvirt.virConnect, uri: str) -> HardwareRecord:
+    """The machine in depth. Raises NotSupported where the driver says nothing of it."""
+    with faults.translated():
+        found = xml.parse(connection.getCapabilities(), _abilities(connection))
+        info = connection.getInfo()
+        is_local = connections.is_local(uri) and connection.getType() == "QEMU"
+        return replace(
+            found,
+            mhz=int(info[3]) or found.mhz,
+            sockets=found.sockets or int(info[5]),
+            dies=found.dies or 1,
+            cores=found.cores or int(info[6]),
+            threads=found.threads or int(info[7]),
+            cells=tuple(_with_free(connection, cell) for cell in found.cells),
+            booted_at=_booted_at() if is_local else None,
+        )
+
+
+def _abilities(connection: libvirt.virConnect) -> Abilities:
+    try:
+        return xml.parse_abilities(connection.getDomainCapabilities(None, None, None, None, 0))
+    except (libvirt.libvirtError, errors.Invalid):
+        return Abilities()
+
+
+def _with_free(connection: libvirt.virConnect, cell: NumaCell) -> NumaCell:
+    """What is free now; the drivers that cannot say leave it open."""
+    sizes = [pages.size // 1024 for pages in cell.pages]
+    try:
+        free = connection.getCellsFreeMemory(cell.id, 1)
+        pages = connection.getFreePages(sizes, cell.id, 1, 0).get(cell.id, {}) if sizes else {}
+    except libvirt.libvirtError:
+        return cell
+    return replace(
+        cell,
+        free=int(free[0]) if free else None,
+        pages=tuple(replace(it, free=pages.get(it.size // 1024)) for it in cell.pages),
+    )
+
+
+def _booted_at() -> float | None:
+    try:
+        with open("/proc/uptime", encoding="ascii") as line:
+            return round(time.time() - float(line.read().split()[0]))
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _capabilities(connection: libvirt.virConnect) -> capabilities.Capabilities | None:

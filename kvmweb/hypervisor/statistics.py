@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Rounds:
         self._last: dict[str, _Totals] = {}
         self._host_last: tuple[int, int] | None = None
         self._is_test = connections.is_test(lines.uri)
+        self._is_here = connections.is_local(lines.uri) and not self._is_test
 
     def sample(self, uuids: Collection[str]) -> tuple[HostSample, list[GuestSample]]:
         """One round over these running guests. Takes seconds only when one just got stuck.
@@ -109,7 +111,12 @@ class Rounds:
         if memory and "total" in memory:
             free = sum(int(memory.get(name, 0)) for name in ("free", "buffers", "cached"))
             used = max(0, int(memory["total"]) - free) * 1024
-        return HostSample(cpu=self._host_cpu(times), memory_used=used, guests_running=running)
+        return HostSample(
+            cpu=self._host_cpu(times),
+            memory_used=used,
+            guests_running=running,
+            load=round(os.getloadavg()[0], 2) if self._is_here else None,
+        )
 
     def _host_cpu(self, times: dict[str, int] | None) -> float | None:
         if not times:

@@ -52,6 +52,8 @@ class HostMirror(models.Model):
     record = models.JSONField(default=dict)
     cpu = models.FloatField(null=True, blank=True)
     memory_used = models.BigIntegerField(null=True, blank=True)
+    load = models.FloatField(null=True, blank=True)
+    """Of the last minute, where the worker is on the same machine."""
     history = models.JSONField(default=list)
     """The last 60 rounds: `[[epoch, cpu, memory_used], …]`."""
     rev = models.BigIntegerField(default=0, db_index=True)
@@ -70,6 +72,25 @@ class HostMirror(models.Model):
     def is_up(self) -> bool:
         """Whether what the mirror says of this host is current."""
         return self.state == records.HostState.UP
+
+
+class HostPart(models.Model):
+    """What was read of a host for itself, such as its devices: apart, so that lists stay lean.
+
+    part: `core.hosts.Part`. record: the part's record as plain JSON.
+    """
+
+    host = models.CharField(max_length=31)
+    part = models.CharField(max_length=16)
+    record = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "part"], name="host_part")]
+
+    def __str__(self) -> str:
+        return f"{self.part} of {self.host}"
 
 
 class Mirrored(models.Model):

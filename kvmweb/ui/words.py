@@ -59,6 +59,8 @@ _HOST_STATES: dict[str, State] = {
     records.HostState.DOWN: State(_("Not connected"), "unlink", "bad"),
 }
 
+DISABLED = State(_("Disabled"), "off", "calm")
+"""A host that the portal was told not to connect to."""
 ACTIVE = State(_("Active"), "good", "good")
 INACTIVE = State(_("Inactive"), "off", "calm")
 STUCK = State(_("Not answering"), "clock", "warn")
@@ -69,6 +71,9 @@ _VERBS: dict[str, Verb] = {
     "host.details": Verb(_("Read libvirt's own words when something fails"), "info"),
     "host.add": Verb(_("Add a host"), "add"),
     "host.remove": Verb(_("Remove a host"), "delete", is_forceful=True),
+    "host.edit": Verb(_("Change a host's connection"), "edit"),
+    "host.maintain": Verb(_("Put a host in maintenance"), "wrench"),
+    "host.secrets": Verb(_("Manage secrets of a host"), "lock"),
     "pool.view": Verb(_("See storage pools"), "storage"),
     "pool.create": Verb(_("Create a storage pool"), "add"),
     "pool.start": Verb(pgettext_lazy("storage pool", "Start"), "play", _("starting…"), "start"),

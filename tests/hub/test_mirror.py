@@ -18,6 +18,7 @@ from kvmweb.inventory.models import (
     GuestDefinition,
     GuestHistory,
     HostMirror,
+    HostPart,
     Network,
     Pool,
     Revision,
@@ -214,3 +215,37 @@ def test_names_with_markup_or_beyond_a_column_do_no_harm(writer: Writer) -> None
     writer.apply([plain.guest(n, name=name) for n, name in enumerate(names)])
     assert [row.record["name"] for row in Guest.objects.order_by("uuid")] == names
     assert the_guest(2).name == "x" * 255
+
+
+def devices(*names: str, at: float = 1_700_000_000.0) -> dict[str, object]:
+    record = {"devices": [{"name": name} for name in names]}
+    return {"type": "part", "part": "devices", "record": record, "at": at}
+
+
+def test_a_part_of_a_host_is_one_row_told_on_the_host_alone(writer: Writer) -> None:
+    notices = writer.apply([devices("a", "b")])
+    row = HostPart.objects.get(host="east", part="devices")
+    assert [it["name"] for it in row.record["devices"]] == ["a", "b"]
+    assert row.read_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert [notice.topic for notice in notices] == ["host.east"]
+    assert notices[0].rev == Revision.current()
+
+
+def test_a_part_that_is_as_it_was_makes_no_noise(writer: Writer) -> None:
+    writer.apply([devices("a")])
+    before = Revision.current()
+    assert writer.apply([devices("a", at=1_700_000_300.0)]) == []
+    assert Revision.current() == before
+    row = HostPart.objects.get()
+    assert row.read_at == datetime.fromtimestamp(1_700_000_300, UTC)
+
+
+def test_of_two_readings_in_one_breath_the_last_counts(writer: Writer) -> None:
+    writer.apply([devices("a"), devices("b")])
+    assert HostPart.objects.get().record == {"devices": [{"name": "b"}]}
+
+
+def test_parts_of_a_host_that_was_removed_are_forgotten(writer: Writer) -> None:
+    writer.apply([devices("a")])
+    mirror.forget("east")
+    assert not HostPart.objects.exists()

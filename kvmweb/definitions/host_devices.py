@@ -1,0 +1,58 @@
+"""Devices of the host that a guest is given, by the keys that the host's own devices have.
+
+Source: domain XML <hostdev>, <interface type='hostdev'>; see `core.devices.DeviceRecord`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kvmweb.definitions.elements import Element, attribute, text
+
+
+def of_guest(root: Element) -> tuple[str, ...]:
+    """Each once, in the order of the definition."""
+    found = [*root.iterfind("devices/hostdev"), *_cards(root)]
+    return tuple(dict.fromkeys(key for device in found if (key := _key(device))))
+
+
+def _cards(root: Element) -> Iterator[Element]:
+    return (card for card in root.iterfind("devices/interface") if card.get("type") == "hostdev")
+
+
+def _key(device: Element) -> str:
+    """Empty for what no device of the host is known by."""
+    source = device.find("source")
+    if source is None:
+        return ""
+    kind = str(device.get("type"))
+    if device.tag == "interface":
+        kind = attribute(source, "address", "type")
+    address = source.find("address")
+    if kind == "pci" and address is not None:
+        parts = (_hex(address, name) for name in ("domain", "bus", "slot", "function"))
+        return "pci:{:04x}:{:02x}:{:02x}.{:x}".format(*parts)
+    if kind == "usb":
+        return _usb(source, address)
+    if kind == "mdev" and address is not None:
+        return f"mdev:{address.get('uuid', '')}"
+    if kind == "scsi" and address is not None:
+        host = attribute(source, "adapter", "name").removeprefix("scsi_host")
+        places = (str(address.get(name, "0")) for name in ("bus", "target", "unit"))
+        return ":".join(("scsi", host, *places))
+    block = text(source, "block")
+    return f"block:{block}" if block else ""
+
+
+def _usb(source: Element, address: Element | None) -> str:
+    if address is not None:
+        return f"usb:{address.get('bus', '')}:{address.get('device', '')}"
+    ids = (attribute(source, name, "id").removeprefix("0x") for name in ("vendor", "product"))
+    return f"usb-id:{':'.join(ids)}"
+
+
+def _hex(address: Element, name: str) -> int:
+    try:
+        return int(str(address.get(name, "0")), 16)
+    except ValueError:
+        return 0
