@@ -18,6 +18,7 @@ _POOLS = {
 _FILL = {"volume.create", "volume.clone", "volume.resize", "volume.attach", "volume.upload"}
 """What whoever makes guests needs of a pool."""
 _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download"}
+_HOST = {"host.add", "host.remove", "host.secrets"}
 _EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
 
 ROLES: dict[str, frozenset[str]] = {
@@ -31,13 +32,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     "network-admin": frozenset({"network.view", "host.view", "host.details"}),
     "host-admin": frozenset(
-        _SEE
-        | _CONSOLE
-        | _POWER
-        | _EDIT
-        | _POOLS
-        | _VOLUMES
-        | {"console.takeover", "host.add", "host.remove"}
+        _SEE | _CONSOLE | _POWER | _EDIT | _POOLS | _VOLUMES | _HOST | {"console.takeover"}
     ),
     "auditor": frozenset(
         _SEE | {"audit.view", "people.view", "job.view", "guest.definition", "host.details"}

@@ -1,4 +1,4 @@
-"""Overview, hosts and networks as regions: the pages' own service calls and partials."""
+"""Overview and networks as regions: the pages' own service calls and partials."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any
 from django.http import QueryDict
 from django.template.loader import render_to_string
 
-from kvmweb.core import refs, topics
+from kvmweb.core import topics
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import NotFound
 from kvmweb.core.topics import Notice
 from kvmweb.live.regions import Part, Picture, Region, part, shows
-from kvmweb.services import hosts, networks, overview
+from kvmweb.services import networks, overview
 from kvmweb.ui import overview as face
 
 LIST_ID = "rows"
@@ -57,39 +56,6 @@ class Paced:
 def _overview(_found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
     wanted = {topics.GUESTS, topics.POOLS, topics.NETWORKS, topics.HOSTS, topics.AUDIT, topics.USE}
     return [Paced(frozenset(wanted), _overview_parts)]
-
-
-@shows(r"/hosts/")
-def _hosts(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
-    search = query.get("search", "")
-
-    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
-        rev, rows = overview.revision(), hosts.list_(actor, search=search)
-        context = {
-            "search": search,
-            "is_blind": hosts.is_blind(actor),
-            "may_add": hosts.may_add(actor),
-        }
-        return listed("hosts/list.html", rev, rows, context)
-
-    wanted = {topics.HOSTS, topics.GUESTS, topics.USE}
-    return [Paced(frozenset(wanted), gather, LIST_ID)]
-
-
-@shows(r"/hosts/(?!add/)(?P<host>[a-z0-9-]+)/")
-def _host(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
-    ref = refs.host(found["host"])
-
-    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
-        rev = overview.revision()
-        try:
-            row = hosts.get(actor, ref)
-        except NotFound:
-            return rev, {"host-facts": _html("hosts/gone.html", {})}, {}
-        return rev, {"host-facts": _html("hosts/show.html#facts", {"it": row})}, {}
-
-    wanted = {topics.HOSTS, topics.of(ref), topics.USE}
-    return [Paced(frozenset(wanted), gather)]
 
 
 @shows(r"/networks/")

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from kvmweb.live import audit, consoles, guest_list, guest_page, jobs, lists, nav, pools
+from kvmweb.live import audit, consoles, guest_list, guest_page, hosts, jobs, lists, nav, pools
 from kvmweb.live.pages import Pages
 
-SHOWN = (audit, guest_list, guest_page, jobs, lists, nav, pools)
+SHOWN = (audit, guest_list, guest_page, hosts, jobs, lists, nav, pools)
 """Imported for their makers."""
 
 pages: Any = Pages.as_asgi()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
@@ -13,6 +12,7 @@ from kvmweb.access import judge
 from kvmweb.core import refs, topics, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Exists, Invalid, NotFound
+from kvmweb.core.hosts import HostRow
 from kvmweb.core.records import HostRecord, HostState
 from kvmweb.core.refs import Ref
 from kvmweb.hub import publisher
@@ -20,42 +20,6 @@ from kvmweb.inventory import models as mirror
 from kvmweb.services import addresses, sight
 from kvmweb.services.guard import guarded, guarded_portal, sifted
 from kvmweb.store.models import Grant, Host, RightsEpoch
-
-
-@dataclass(frozen=True, slots=True)
-class HostRow:
-    """A host as the list shows it. record: None until it answered for the first time.
-
-    since: of this connection state. heard_at: when it last answered anything.
-    """
-
-    ref: Ref
-    name: str
-    uri: str
-    state: HostState
-    reason: str
-    since: datetime | None
-    heard_at: datetime | None
-    record: HostRecord | None
-    cpu: float | None
-    memory_used: int | None
-    guests: int
-    rev: int
-
-    @property
-    def dom_id(self) -> str:
-        """Its row's element id."""
-        return self.ref.dom_id
-
-    @property
-    def is_up(self) -> bool:
-        """Whether what is known of it is current."""
-        return self.state is HostState.UP
-
-    @property
-    def memory(self) -> int:
-        """Of the machine; 0 while unknown."""
-        return self.record.memory if self.record else 0
 
 
 @sifted("host.view")
@@ -185,6 +149,7 @@ def _row(host: Host, seen: mirror.HostMirror | None, guests: int) -> HostRow:
         memory_used=seen.memory_used if seen else None,
         guests=guests,
         rev=seen.rev if seen else 0,
+        is_enabled=host.is_enabled,
     )
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from kvmweb.access import judge
 from kvmweb.access.verbs import VIEW
 from kvmweb.core.actors import Actor
+from kvmweb.core.hosts import HostRow
 from kvmweb.core.refs import Kind
 from kvmweb.inventory import models as mirror
 from kvmweb.services import hosts, pools, sight
@@ -116,7 +117,7 @@ def filling_pools(actor: Actor) -> list[pools.PoolRow]:
 
 
 @sifted("host.view")
-def host_rows(actor: Actor) -> list[hosts.HostRow]:
+def host_rows(actor: Actor) -> list[HostRow]:
     """Every host that this actor sees, those in trouble first."""
     return sorted(hosts.list_(actor), key=lambda row: (row.is_up, row.name.casefold()))
 

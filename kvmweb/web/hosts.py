@@ -1,4 +1,4 @@
-"""Host pages: the list, one host, adding and removing."""
+"""Hosts: the list, adding and removing."""
 
 from __future__ import annotations
 
@@ -75,22 +75,6 @@ def list_(request: HttpRequest) -> HttpResponse:
         "search": search,
     }
     return respond.page(request, "hosts/list.html", context, part="listing")
-
-
-@require_GET
-def show(request: HttpRequest, host: str) -> HttpResponse:
-    """One host: what it is and what it can do."""
-    actor, ref = request.actor, refs.host(host)  # type: ignore[attr-defined]
-    rev = overview.revision()
-    row = desk.get(actor, ref)
-    may_remove = desk.removable(actor).covers(ref)
-    context = {
-        "live_rev": rev,
-        "it": row,
-        "may_remove": may_remove,
-        "command": addresses.command(row.uri, "list --all"),
-    }
-    return respond.page(request, "hosts/show.html", context, part="facts")
 
 
 @require_http_methods(["GET", "POST"])

@@ -6,9 +6,11 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from kvmweb.web import (
     consoles,
+    devices,
     guest_page,
     guests,
     health,
+    host_page,
     hosts,
     jobs,
     networks,
@@ -17,9 +19,11 @@ from kvmweb.web import (
     power,
     preferences,
     search,
+    secrets,
     volumes,
 )
 
+HOST = "hosts/<slug:host>/"
 POOL = "storage/<slug:host>/<uuid:uuid>/"
 VOLUME = f"{POOL}volumes/<uuid:volume>/"
 GUEST = "guests/<slug:host>/<uuid:uuid>/"
@@ -43,8 +47,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hosts/", hosts.list_, name="hosts"),
     path("hosts/add/", hosts.add, name="host-add"),
     path("hosts/test/", hosts.test, name="host-test"),
-    path("hosts/<slug:host>/", hosts.show, name="host"),
-    path("hosts/<slug:host>/remove/", hosts.remove, name="host-remove"),
+    path(HOST, host_page.show, name="host"),
+    path(f"{HOST}check/", host_page.check, name="host-check"),
+    path(f"{HOST}devices/", devices.list_, name="host-devices"),
+    path(f"{HOST}devices/look/", devices.look, name="host-devices-look"),
+    path(f"{HOST}secrets/", secrets.list_, name="host-secrets"),
+    path(f"{HOST}secrets/add/", secrets.add, name="host-secret-add"),
+    path(f"{HOST}secrets/<uuid:uuid>/value/", secrets.value, name="host-secret-value"),
+    path(f"{HOST}secrets/<uuid:uuid>/delete/", secrets.delete, name="host-secret-delete"),
+    path(f"{HOST}remove/", hosts.remove, name="host-remove"),
     path("storage/", pools.list_, name="storage"),
     path("storage/volumes/<slug:host>/<uuid:volume>/", volumes.find, name="volume_found"),
     path(POOL, pools.detail, name="pool"),

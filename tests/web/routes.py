@@ -25,6 +25,9 @@ SEE_HOST = SEE_GUEST - {"console"}
 AUDIT = frozenset({"auditor", "admin"})
 ADMIN = frozenset({"admin"})
 EVERYBODY = frozenset(SUBJECTS)
+SECRET = f"/hosts/east/secrets/{plain.uuid(7)}/"
+NO_SECRET = (WITH_RIGHTS - SEE_HOST) | ADMIN
+"""There is none of that name: who may see secrets is told so, who may not is refused."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ def pool(
     name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
 ) -> Route:
     return Route(name, POOL + path, allowed, method, WITH_RIGHTS - SEE_HOST, data)
+
+
+def host(
+    name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
+) -> Route:
+    return Route(name, f"/hosts/east/{path}", allowed, method, WITH_RIGHTS - SEE_HOST, data)
 
 
 def console(
@@ -130,6 +139,13 @@ ROUTES = [
     console("console_card", "card/", SEE_GUEST),
     console("console_window", "serial/", SEE_GUEST),
     Route("host", "/hosts/east/", SEE_HOST, hidden=WITH_RIGHTS - SEE_HOST),
+    Route("host-check", "/hosts/east/check/", SEE_HOST, "post", WITH_RIGHTS - SEE_HOST),
+    host("host-devices", "devices/", SEE_HOST),
+    host("host-devices-look", "devices/look/", SEE_HOST, "post"),
+    host("host-secrets", "secrets/", ADMIN),
+    host("host-secret-add", "secrets/add/", ADMIN, "post", usage="ceph"),
+    Route("host-secret-value", f"{SECRET}value/", frozenset(), "post", NO_SECRET),
+    Route("host-secret-delete", f"{SECRET}delete/", frozenset(), "post", NO_SECRET),
     portal("host-add", "/hosts/add/", ADMIN),
     portal("host-test", "/hosts/test/", ADMIN, "post", name="x", transport="demo"),
     Route(
