@@ -18,7 +18,7 @@ _POOLS = {
 _FILL = {"volume.create", "volume.clone", "volume.resize", "volume.attach", "volume.upload"}
 """What whoever makes guests needs of a pool."""
 _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download"}
-_HOST = {"host.add", "host.remove", "host.secrets"}
+_HOST = {"host.add", "host.remove", "host.maintain", "host.secrets"}
 _EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
 
 ROLES: dict[str, frozenset[str]] = {

@@ -61,6 +61,7 @@ _CHANGE = [
     ("volume.download", Kind.POOL),
     ("host.add", None),
     ("host.remove", Kind.HOST),
+    ("host.maintain", Kind.HOST),
     ("host.secrets", Kind.HOST),
     ("people.change", None),
     ("people.grant", None),

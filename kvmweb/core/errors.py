@@ -90,6 +90,12 @@ class NotSupported(Problem):
     code, http_status, close_code = "not-supported", 501, 4501
 
 
+class Maintenance(Problem):
+    """The host is in maintenance: no guest starts or is made there. context: host, reason."""
+
+    code, http_status, close_code = "maintenance", 409, 4409
+
+
 class AgentSilent(Problem):
     """The guest agent did not answer."""
 
@@ -118,7 +124,7 @@ PROBLEMS: dict[str, type[Problem]] = {
     problem.code: problem
     for problem in (
         Fault, NotFound, Denied, WrongState, Exists, Busy, Conflict,
-        Invalid, NotSupported, AgentSilent, Quota, Cancelled, HostDown,
+        Invalid, NotSupported, Maintenance, AgentSilent, Quota, Cancelled, HostDown,
     )
 }  # fmt: skip
 

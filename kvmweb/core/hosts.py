@@ -107,6 +107,7 @@ class HostRow:
     """A host as the list shows it. record: None until it answered for the first time.
 
     since: of this connection state. heard_at: when it last answered anything.
+    rests_since: in maintenance since then, for this reason, by this person.
     """
 
     ref: Ref
@@ -122,6 +123,9 @@ class HostRow:
     guests: int
     rev: int
     is_enabled: bool = True
+    rests_since: datetime | None = None
+    rests_because: str = ""
+    rests_by: str = ""
 
     @property
     def dom_id(self) -> str:

@@ -27,6 +27,7 @@ class Obstacle(StrEnum):
     NO_SERIAL = "no-serial"
     NOT_SUPPORTED = "not-supported"
     HOST_AWAY = "host-away"
+    MAINTENANCE = "maintenance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ newer than the page says it is, and is sent again. Twice is harmless, missing is
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import operator
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import NamedTuple
@@ -29,7 +30,7 @@ from kvmweb.core.offers import Offer
 from kvmweb.core.records import GuestState, HostState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import power
+from kvmweb.services import maintenance, power
 from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.store.models import Host
 
@@ -90,8 +91,8 @@ class _Known:
     line: GuestLine
     is_active: bool
     right: str
-    offers: dict[tuple[bool, bool], Offer]
-    """By whether it is allowed, and whether the host is up."""
+    offers: dict[tuple[bool, bool, bool], Offer]
+    """By whether it is allowed, whether the host is up, and whether it is in maintenance."""
 
 
 _facets: dict[Reach, _Facets] = {}
@@ -115,13 +116,14 @@ def list_(actor: Actor, wanted: GuestFilter) -> GuestList:
     if wanted.page > last:
         wanted = replace(wanted, page=last, notes=(*wanted.notes, "page"))
     hosts = _links(mirror.HostMirror.objects.all())
+    names, resting = _stored_hosts()
     return GuestList(
         wanted=wanted,
-        rows=_rows(_page(found, wanted), hosts, reaches),
+        rows=_rows(_page(found, wanted), hosts, reaches, resting),
         total=total,
         seen=seen,
         states=facets.states,
-        hosts=_hosts(reaches["host.view"], hosts, facets.hosts),
+        hosts=_hosts(reaches["host.view"], hosts, facets.hosts, names),
         tags=facets.tags,
         rev=rev,
         page_size=PAGE_SIZE,
@@ -133,7 +135,7 @@ def show(actor: Actor, ref: Ref) -> GuestRow:
     """One guest as the list shows it. Raises NotFound."""
     found = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False)
     hosts = _links(mirror.HostMirror.objects.filter(host=ref.host))
-    rows = _rows(found, hosts, judge.reaches(actor, _RIGHTS))
+    rows = _rows(found, hosts, judge.reaches(actor, _RIGHTS), maintenance.resting())
     if not rows:
         raise NotFound(ref=str(ref))
     return rows[0]
@@ -225,6 +227,7 @@ def _rows(
     found: QuerySet[mirror.Guest],
     hosts: dict[str, _Link],
     reaches: dict[str, Reach],
+    resting: Collection[str],
 ) -> tuple[GuestRow, ...]:
     """Only what changes by the second is read of rows that this process has seen before."""
     read = list(found.values_list("pk", "rev", "digest", "is_answering", "cpu", "memory_used"))
@@ -239,7 +242,8 @@ def _rows(
         is_allowed = reaches[it.right].covers(line.ref)
         use = Use(line.memory, cpu, used) if it.is_active else Use(line.memory)
         heard_at = host.heard_at if host and not is_up else None
-        rows.append(GuestRow(line, use, it.offers[is_allowed, is_up], not is_up, heard_at))
+        offer = it.offers[is_allowed, is_up, line.ref.host in resting]
+        rows.append(GuestRow(line, use, offer, not is_up, heard_at))
     return tuple(rows)
 
 
@@ -283,12 +287,15 @@ def _know(guest: mirror.Guest) -> _Known:
     act = power.TABLE[_MAIN.get(GuestState(guest.state), start)]
     facts = power.facts_of(guest, None)
     offers = {
-        (is_allowed, is_up): Offer(
+        (is_allowed, is_up, rests): Offer(
             act.offer,
-            power.obstacle(act, replace(facts, is_host_up=is_up), {act.right: is_allowed}),
+            power.obstacle(
+                act,
+                replace(facts, is_host_up=is_up, is_host_resting=rests),
+                {act.right: is_allowed},
+            ),
         )
-        for is_allowed in (False, True)
-        for is_up in (False, True)
+        for is_allowed, is_up, rests in itertools.product((False, True), repeat=3)
     }
     return _Known(line, guest.state in _ACTIVE, act.right, offers)
 
@@ -321,9 +328,16 @@ def _facets_of(reach: Reach, rev: int) -> _Facets:
     return fresh
 
 
-def _hosts(reach: Reach, rows: dict[str, _Link], counts: dict[str, int]) -> tuple[ListedHost, ...]:
+def _stored_hosts() -> tuple[dict[str, str], set[str]]:
+    """What hosts are called, and which are in maintenance."""
+    found = list(Host.objects.values_list("key", "name", "rests_since"))
+    return {key: name for key, name, _ in found}, {key for key, _, since in found if since}
+
+
+def _hosts(
+    reach: Reach, rows: dict[str, _Link], counts: dict[str, int], names: dict[str, str]
+) -> tuple[ListedHost, ...]:
     """The hosts that this reader sees, or sees guests of."""
-    names = dict(Host.objects.values_list("key", "name"))
     keys = {key for key in {*names, *counts} if key in counts or reach.covers(refs.host(key))}
     listed = []
     for key in keys:

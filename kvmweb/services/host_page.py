@@ -27,7 +27,7 @@ from kvmweb.services.guard import guarded, internal
 
 TOP = 8
 _ACTIVE = tuple(state.value for state in GuestState if state.is_active)
-_MAY = ("host.remove", "host.secrets")
+_MAY = ("host.remove", "host.maintain", "host.secrets")
 
 
 @guarded("host.view")

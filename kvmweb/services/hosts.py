@@ -150,6 +150,9 @@ def _row(host: Host, seen: mirror.HostMirror | None, guests: int) -> HostRow:
         guests=guests,
         rev=seen.rev if seen else 0,
         is_enabled=host.is_enabled,
+        rests_since=host.rests_since,
+        rests_because=host.rests_because,
+        rests_by=host.rests_by,
     )
 
 

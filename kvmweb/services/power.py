@@ -8,7 +8,7 @@ A slow act (a stuck QEMU is forced off in 11 s, a save writes all memory) answer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, power_line
+from kvmweb.services import audit, maintenance, power_line
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.services.power_line import Outcome
 
@@ -38,6 +38,8 @@ class Facts:
     has_saved_state: bool = False
     is_agent_connected: bool = False
     is_host_up: bool = True
+    is_host_resting: bool = False
+    """In maintenance."""
     unsupported: frozenset[str] = frozenset()
     """Worker verbs that this host was seen not to have."""
 
@@ -137,6 +139,11 @@ class Power:
     judge: Judgement
     limit_s: float = 40.0
 
+    @property
+    def is_start(self) -> bool:
+        """Whether a guest comes to run by it that did not."""
+        return self.worker == "guest.start"
+
 
 TABLE: dict[str, Power] = {
     power.offer: power
@@ -169,9 +176,10 @@ Offerer = Callable[[mirror.Guest, mirror.HostMirror | None], tuple[Offer, ...]]
 def offerer(actor: Actor) -> Offerer:
     """`offers` for many guests with one look at the actor's rights."""
     reaches = judge.reaches(actor, RIGHTS)
+    resting = maintenance.resting()
 
     def offered(guest: mirror.Guest, host: mirror.HostMirror | None) -> tuple[Offer, ...]:
-        facts, ref = facts_of(guest, host), guest.ref
+        facts, ref = facts_of(guest, host, resting), guest.ref
         may = {right: reach.covers(ref) for right, reach in reaches.items()}
         return tuple(Offer(power.offer, obstacle(power, facts, may)) for power in TABLE.values())
 
@@ -185,8 +193,10 @@ def offers(actor: Actor, guest: mirror.Guest, host: mirror.HostMirror | None) ->
 
 
 @open_to_all("a pure function")
-def facts_of(guest: mirror.Guest, host: mirror.HostMirror | None) -> Facts:
-    """What the mirror knows that decides about offers."""
+def facts_of(
+    guest: mirror.Guest, host: mirror.HostMirror | None, resting: Collection[str] = ()
+) -> Facts:
+    """What the mirror knows that decides about offers. resting: hosts in maintenance."""
     record = guest.record
     probes: dict[str, bool] = (host.record.get("capabilities") or {}) if host else {}
     return Facts(
@@ -196,6 +206,7 @@ def facts_of(guest: mirror.Guest, host: mirror.HostMirror | None) -> Facts:
         has_saved_state=bool(record.get("has_saved_state")),
         is_agent_connected=bool(record.get("is_agent_connected")),
         is_host_up=host is not None and host.is_up,
+        is_host_resting=guest.host in resting,
         unsupported=frozenset(verb for verb, has in probes.items() if not has),
     )
 
@@ -212,7 +223,10 @@ def obstacle(power: Power, facts: Facts, may: dict[str, bool]) -> Obstacle:
         return Obstacle.HOST_AWAY
     if power.worker in facts.unsupported:
         return Obstacle.NOT_SUPPORTED
-    return power.judge(facts)
+    found = power.judge(facts)
+    if found is Obstacle.NONE and power.is_start and facts.is_host_resting:
+        return Obstacle.MAINTENANCE
+    return found
 
 
 @guarded("guest.start")
@@ -288,12 +302,16 @@ def autostart(actor: Actor, ref: Ref, *, enabled: bool) -> Outcome:
 
 
 def _do(ref: Ref, word: str, **arguments: Any) -> Outcome:
-    """Raises NotFound for a guest that the mirror has not, HostDown at once for a host away."""
+    """Raises NotFound for a guest that the mirror has not, HostDown at once for a host away, and
+    Maintenance before a guest would start where none may.
+    """
     if not mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).exists():
         raise NotFound(ref=str(ref))
     state = mirror.HostMirror.objects.filter(host=ref.host).values_list("state", flat=True).first()
     if state != records.HostState.UP:
         raise HostDown(host=ref.host)
     power = TABLE[word]
+    if power.is_start:
+        maintenance.require_open(ref.host)
     audit.running().detail.update(arguments)
     return power_line.carry_out(ref, power.worker, power.limit_s, arguments)

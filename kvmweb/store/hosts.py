@@ -15,6 +15,10 @@ class Host(models.Model):
     uri = models.CharField(max_length=500)
     is_enabled = models.BooleanField(default=True)
     added_at = models.DateTimeField(auto_now_add=True)
+    rests_since = models.DateTimeField(null=True, blank=True)
+    """In maintenance since then: no guest starts or is made there."""
+    rests_because = models.CharField(max_length=200, blank=True)
+    rests_by = models.CharField(max_length=100, blank=True)
 
     class Meta:
         ordering = ["name"]

@@ -34,6 +34,8 @@ _DETAILS: dict[str, Text] = {
     "remove-team": _("team removed"),
     "add-member": _("member added"),
     "remove-member": _("member removed"),
+    "maintenance-on": _("maintenance began"),
+    "maintenance-off": _("maintenance ended"),
     "define-secret": _("secret made"),
     "set-secret": _("value of a secret set"),
     "delete-secret": _("secret deleted"),
@@ -57,6 +59,7 @@ _OUTCOMES: dict[str, State] = {
     "agent-silent": State(_("Agent silent"), "warn", "warn"),
     "quota": State(_("Over a limit"), "warn", "warn"),
     "cancelled": State(_("Cancelled"), "off", "calm"),
+    "maintenance": State(_("Host in maintenance"), "wrench", "warn"),
     "host-down": State(_("Host away"), "unlink", "bad"),
     "fault": State(_("Failed"), "bad", "bad"),
 }

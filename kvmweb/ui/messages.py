@@ -81,6 +81,12 @@ _PROBLEMS: dict[str, _Message] = {
         _("The page of the host lists what it can do."),
         tone="warn",
     ),
+    "maintenance": _Message(
+        _("The host is in maintenance: no guest starts there."),
+        _("Wait until the maintenance is over, or use another host."),
+        _("Host %(host)s is in maintenance: no guest starts there."),
+        "warn",
+    ),
     "agent-silent": _Message(
         _("The guest agent did not answer."),
         _("Check that qemu-guest-agent runs in the guest, or use the ACPI way."),
@@ -122,6 +128,7 @@ OBSTACLES: dict[str, Text] = {
     offers.Obstacle.NO_SERIAL: _("The guest has no serial port."),
     offers.Obstacle.NOT_SUPPORTED: _("This host cannot do it."),
     offers.Obstacle.HOST_AWAY: _("The host is not answering."),
+    offers.Obstacle.MAINTENANCE: _("The host is in maintenance: no guest starts there."),
 }
 
 _REASONS: dict[str, Text] = {

@@ -59,6 +59,8 @@ _HOST_STATES: dict[str, State] = {
     records.HostState.DOWN: State(_("Not connected"), "unlink", "bad"),
 }
 
+RESTING = State(_("In maintenance"), "wrench", "warn")
+"""A host where no guest starts."""
 DISABLED = State(_("Disabled"), "off", "calm")
 """A host that the portal was told not to connect to."""
 ACTIVE = State(_("Active"), "good", "good")
@@ -201,6 +203,7 @@ _OUTCOMES: dict[str, Text] = {
     "quota": _("Over the limit"),
     "cancelled": _("Cancelled"),
     "host-down": _("Host not answering"),
+    "maintenance": _("Host in maintenance"),
 }
 PAGES: Text = _("Pages")
 

@@ -140,6 +140,8 @@ ROUTES = [
     console("console_window", "serial/", SEE_GUEST),
     Route("host", "/hosts/east/", SEE_HOST, hidden=WITH_RIGHTS - SEE_HOST),
     Route("host-check", "/hosts/east/check/", SEE_HOST, "post", WITH_RIGHTS - SEE_HOST),
+    host("host-maintain", "maintenance/", ADMIN, "post", reason="x"),
+    host("host-maintain-end", "maintenance/end/", ADMIN, "post"),
     host("host-devices", "devices/", SEE_HOST),
     host("host-devices-look", "devices/look/", SEE_HOST, "post"),
     host("host-secrets", "secrets/", ADMIN),

@@ -62,9 +62,9 @@ def guest_state(state: str, is_answering: bool = True) -> words.State:
 
 
 @register.simple_tag
-def host_state(state: str) -> words.State:
+def host_state(state: str, is_enabled: bool = True) -> words.State:
     """How the connection to a host is shown."""
-    return words.host_state(state)
+    return words.host_state(state) if is_enabled else words.DISABLED
 
 
 @register.simple_tag
