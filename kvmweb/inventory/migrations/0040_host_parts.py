@@ -6,8 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('inventory', '0003_volumes'),
-        ('inventory', '0010_guests_found_in_an_index'),
+        ('inventory', '0004_guests_found_in_an_index'),
     ]
 
     operations = [

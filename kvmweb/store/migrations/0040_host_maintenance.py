@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('store', '0040_job_workers'),
+        ('store', '0004_job_workers'),
     ]
 
     operations = [
