@@ -118,7 +118,7 @@ class Writer:
         return HostMirror.objects.filter(host=self.host)
 
     def _fenced(self) -> HostMirror:
-        row = self._host().select_for_update().first()
+        row = self._host().select_for_update().defer("record", "history").first()
         if row is None or row.holder != self.token:
             raise LeaseLost(self.host)
         return row

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import connection, models
-from django.db.models import F
 
 from kvmweb.core import records, refs
 
@@ -35,9 +34,14 @@ class Revision(models.Model):
     @classmethod
     def advance(cls) -> int:
         """Take the next revision; holds the row until the transaction ends."""
-        if not cls.objects.filter(pk=1).update(value=F("value") + 1):
-            cls.objects.get_or_create(pk=1, defaults={"value": 1})
-        return int(cls.objects.values_list("value", flat=True).get(pk=1))
+        table = cls._meta.db_table
+        with connection.cursor() as cursor:  # within every event's transaction: one statement
+            cursor.execute(f"UPDATE {table} SET value = value + 1 WHERE id = 1 RETURNING value")  # noqa: S608
+            rows = cursor.fetchall()
+        if rows:
+            return int(rows[0][0])
+        cls.objects.get_or_create(pk=1)
+        return cls.advance()
 
 
 class HostMirror(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
@@ -13,7 +14,7 @@ from kvmweb.core import refs, topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Unknown
 from kvmweb.core.guest_filter import GuestFilter
-from kvmweb.core.guest_lists import GuestList, GuestRow, Use
+from kvmweb.core.guest_lists import GuestList
 from kvmweb.core.topics import Notice
 from kvmweb.live.regions import Part, Picture, Region, shows, told
 from kvmweb.services import guests as desk
@@ -36,19 +37,22 @@ class GuestListRegion:
     def look(self, actor: Actor) -> Picture:
         """Rows, counts, pages and what is said of hosts that are away."""
         found = desk.list_(actor, self._wanted)
-        columns = found.wanted.columns
+        seen = face.Look(found.wanted.columns)
         self._hosts = {row.line.key: row.line.ref.host for row in found.rows}
+        rows: dict[str, Part] = {}
         cells: dict[str, Part] = {}
         row_of: dict[str, str] = {}
         for row in found.rows:
-            mine = _cells(row.line.key, row.use, columns)
-            cells.update(mine)
-            row_of.update(dict.fromkeys(mine, row.line.ref.dom_id))
+            dom_id = row.line.ref.dom_id
+            rows[dom_id] = Part(seen.version(row), partial(seen.html, row))
+            for cell_id, html in seen.cells(row.line.key, row.use):
+                cells[cell_id] = Part(html, partial(str, html))
+                row_of[cell_id] = dom_id
         return Picture(
             rev=found.rev,
             parts=_parts(found),
             list_id=face.LIST_ID,
-            rows={row.line.ref.dom_id: _row(row, columns) for row in found.rows},
+            rows=rows,
             cells=cells,
             row_of=row_of,
         )
@@ -61,10 +65,12 @@ class GuestListRegion:
         keys = [key for key, host in self._hosts.items() if str(refs.host(host)) in told_of]
         if not keys:
             return {}
-        cells: dict[str, Part] = {}
-        for key, use in desk.use(actor, keys).items():
-            cells.update(_cells(key, use, self._wanted.columns))
-        return cells
+        seen = face.Look(self._wanted.columns)
+        return {
+            cell_id: Part(html, partial(str, html))
+            for key, use in desk.use(actor, keys).items()
+            for cell_id, html in seen.cells(key, use)
+        }
 
 
 @shows(r"/guests/")
@@ -74,25 +80,6 @@ def _list(_found: re.Match[str], query: QueryDict) -> list[Region]:
         return [GuestListRegion(GuestFilter.from_query(given))]
     except Unknown:
         return []
-
-
-def _row(row: GuestRow, columns: tuple[str, ...]) -> Part:
-    return Part(face.version(row, columns), lambda: face.html(row, columns))
-
-
-def _cells(key: int, use: Use, columns: tuple[str, ...]) -> dict[str, Part]:
-    cells = {}
-    if "cpu" in columns:
-        html = face.cpu_cell(key, use)
-        cells[f"c{key}"] = Part(html, _given(html))
-    if "memory_use" in columns:
-        html = face.memory_cell(key, use)
-        cells[f"m{key}"] = Part(html, _given(html))
-    return cells
-
-
-def _given(html: str) -> Callable[[], str]:
-    return lambda: html
 
 
 def _parts(found: GuestList) -> dict[str, Part]:

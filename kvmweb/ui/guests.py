@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -88,42 +88,43 @@ class Chip:
     query: str
 
 
-def version(row: GuestRow, columns: tuple[str, ...]) -> str:
-    """Short; another one when the row would look different, its use aside."""
-    return _still(row, columns, translation.get_language())[0]
+class Look:
+    """How guests look to one reader: these columns, in the language of now."""
 
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self._columns = columns
+        self._language = translation.get_language()
+        self._has_cpu = "cpu" in columns
+        self._has_memory = "memory_use" in columns
 
-def html(row: GuestRow, columns: tuple[str, ...]) -> SafeString:
-    """The row of this guest."""
-    return rows([row], columns)
+    def version(self, row: GuestRow) -> str:
+        """Short; another one when the row would look different, its use aside."""
+        return _still(row, self._columns, self._language)[0]
 
+    def html(self, row: GuestRow) -> SafeString:
+        """The row of this guest."""
+        return self.rows([row])
 
-def rows(found: Iterable[GuestRow], columns: tuple[str, ...]) -> SafeString:
-    """The rows of these guests, one after the other."""
-    language = translation.get_language()
-    has_cpu, has_memory = "cpu" in columns, "memory_use" in columns
-    made: list[str] = []
-    for row in found:
-        _version, head, between, tail = _still(row, columns, language)
-        cpu = _cpu(row.line.key, row.use) if has_cpu else ""
-        memory = _memory(row.line.key, row.use, language) if has_memory else ""
-        made += (head, cpu, between, memory, tail)
-    return mark_safe("".join(made))  # noqa: S308 - made by the template
+    def rows(self, found: Iterable[GuestRow]) -> SafeString:
+        """The rows of these guests, one after the other."""
+        made: list[str] = []
+        for row in found:
+            _version, head, between, tail = _still(row, self._columns, self._language)
+            cpu = _cpu(row.line.key, row.use) if self._has_cpu else ""
+            memory = _memory(row.line.key, row.use, self._language) if self._has_memory else ""
+            made += (head, cpu, between, memory, tail)
+        return mark_safe("".join(made))  # noqa: S308 - made by the template
 
-
-def cpu_cell(key: int, use: Use) -> SafeString:
-    """CPU use: the number says it, the stylesheet draws it."""
-    return mark_safe(f"{_cpu(key, use)}</td>")  # noqa: S308 - numbers
-
-
-def memory_cell(key: int, use: Use) -> SafeString:
-    """Memory use, of what it has."""
-    cell = _memory(key, use, translation.get_language())
-    return mark_safe(f"{cell}</td>")  # noqa: S308 - numbers and a unit
+    def cells(self, key: int, use: Use) -> Iterator[tuple[str, str]]:
+        """Ids of the cells that change by the second, each with its HTML."""
+        if self._has_cpu:
+            yield f"c{key}", f"{_cpu(key, use)}</td>"
+        if self._has_memory:
+            yield f"m{key}", f"{_memory(key, use, self._language)}</td>"
 
 
 def _cpu(key: int, use: Use) -> str:
-    """Without its end tag: a row needs none."""
+    """The number says it, the stylesheet draws it. Without end tag: a row needs none."""
     if use.cpu is None:
         return f"<td id=c{key}>"
     percent = max(0, min(100, round(use.cpu)))
@@ -187,7 +188,7 @@ def page(found: GuestList) -> dict[str, Any]:
         "columns": column_choices(found.wanted),
         "choices": tuple((host.key, host.name) for host in found.hosts),
         "notes": notes(found.wanted),
-        "rows": rows(found.rows, found.wanted.columns),
+        "rows": Look(found.wanted.columns).rows(found.rows),
         "bulk": tuple((verb, words.verb(verb).is_forceful) for verb in BULK),
         "doing": [
             {"key": word.path.replace("-", ""), "text": word.doing}
