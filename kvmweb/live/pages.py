@@ -23,6 +23,7 @@ from kvmweb.core import topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.topics import Notice
 from kvmweb.live import base, regions, rights_watch
+from kvmweb.live.consoles_wire import Wire
 from kvmweb.live.regions import UNVERSIONED, Region
 from kvmweb.live.screens import Screen
 from kvmweb.services import people
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 GATHER_S = 0.05
 BEAT_S = 10
 SEND_S = 15.0
+CLOSE_S = 1.0
 HELLO_S = 1.0
 """How long a page with a list has to say what it has, before it is sent all of it."""
 ADDRESS_MAX = 4000
@@ -207,6 +209,8 @@ class Pages(AsyncWebsocketConsumer):  # type: ignore[misc]
         except TimeoutError:
             log.info("a page of %s takes nothing; closed", self.actor.name)
             await self._end(TRY_AGAIN)
+        except OSError:
+            log.debug("a page of %s was left", self.actor.name)
         except Exception:
             log.exception("a page of %s could not be brought up to date", self.actor.name)
             await self._end(FAULT)
@@ -245,9 +249,12 @@ class Pages(AsyncWebsocketConsumer):  # type: ignore[misc]
         return view.screen.frames(picture)
 
     async def _end(self, code: int) -> None:
+        """Close; who takes nothing any more is cut off, for a close would wait behind the rest."""
         self._is_ended = True
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.close(code), 1)
+        try:
+            await asyncio.wait_for(self.close(code), CLOSE_S)
+        except (OSError, RuntimeError):  # a TimeoutError is an OSError
+            Wire(self.scope.get("kvmweb.send", self.base_send)).abort()
 
 
 def _hello(text: str | None) -> tuple[str, int, Have] | None:
