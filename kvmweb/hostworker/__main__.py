@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 
-from kvmweb.core import errors, wire
+from kvmweb.core import errors, log_lines, wire
 from kvmweb.core.readiness import Readiness
 from kvmweb.hostworker.worker import Worker
 from kvmweb.hypervisor import hosts, readiness
@@ -24,10 +24,10 @@ from kvmweb.hypervisor.connections import Line
 def main() -> None:
     """Serve, or with --check say whether this host can be reached."""
     options = _arguments()
-    logging.basicConfig(
-        level=options.log_level.upper(),
-        format=f"%(asctime)s %(levelname)s hostworker {options.host}: %(message)s",
-    )
+    handler = logging.StreamHandler()
+    prefix = f"%(asctime)s %(levelname)s hostworker {options.host}"
+    handler.setFormatter(log_lines.Lines(f"{prefix}: %(message)s"))
+    logging.basicConfig(level=options.log_level.upper(), handlers=[handler])
     with contextlib.suppress(PermissionError):
         os.setsid()  # no terminal: an ssh that wants a password fails instead of asking
     if options.examine:
@@ -49,6 +49,8 @@ def _arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if not (options.socket or options.check or options.examine):
         parser.error("--socket, --check or --examine")
+    if options.socket and options.parent_fd < 0:
+        parser.error("--socket wants --parent-fd: a worker never outlives whoever started it")
     return options
 
 
@@ -56,8 +58,7 @@ async def _serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _end, options.socket, 0)
-    if options.parent_fd >= 0:
-        loop.add_reader(options.parent_fd, _end, options.socket, 0)
+    loop.add_reader(options.parent_fd, _end, options.socket, 0)
     try:
         await Worker(options.uri, options.socket).run()
     except Exception:

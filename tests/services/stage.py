@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -69,14 +70,17 @@ class TestHost:
         self.file.write_text(f"<node>{''.join(bodies)}</node>")
         self.uri = f"test://{self.file}"
         self.run = run
+        worker_end, self._our_end = os.pipe()
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "kvmweb.hostworker", "--host", self.key),
                 *("--uri", self.uri, "--socket", str(run / f"{self.key}.sock")),
-                *("--log-level", "error"),
+                *("--log-level", "error", "--parent-fd", str(worker_end)),
             ],
             cwd=REPOSITORY,
+            pass_fds=(worker_end,),
         )
+        os.close(worker_end)
 
     def ref(self, number: int) -> Ref:
         return refs.guest(self.key, plain.uuid(number))
@@ -133,6 +137,10 @@ class TestHost:
         return frames
 
     def stop(self) -> None:
+        """Twice is once."""
+        if self._our_end >= 0:
+            os.close(self._our_end)
+            self._our_end = -1
         self.process.kill()
         self.process.wait(10)
 
