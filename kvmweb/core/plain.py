@@ -9,9 +9,11 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 def line(text: object, limit: int = 255) -> str:
     """One line in which nothing hides: control and direction characters become `\\u202e`."""
+    text = str(text)[:limit]
+    if text.isprintable():
+        return text
     return "".join(
-        f"\\u{ord(sign):04x}" if unicodedata.category(sign) in _UNSEEN else sign
-        for sign in str(text)[:limit]
+        f"\\u{ord(sign):04x}" if unicodedata.category(sign) in _UNSEEN else sign for sign in text
     )[:limit]
 
 

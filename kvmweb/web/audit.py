@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import path
@@ -76,7 +78,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     rows = activity.export(request.actor, wanted)  # type: ignore[attr-defined]
     stamp = timezone.now().strftime("%Y-%m-%d")
     return StreamingHttpResponse(
-        _lines(rows),
+        _streamed(_lines(rows)),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="kvmweb-audit-{stamp}.csv"'},
     )
@@ -90,14 +92,25 @@ class _Echo:
         return line
 
 
-def _lines(rows: Iterator[activity.EntryRow]) -> Iterator[str]:
+def _lines(parts: Iterator[list[activity.EntryRow]]) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
-    for row in rows:
-        values = [getattr(row, name) for name in COLUMNS[1:-1]]
-        detail = json.dumps(row.detail, ensure_ascii=False)
-        cells = [plain.cell(value) for value in [*values, detail]]
-        yield writer.writerow([row.at.isoformat(timespec="seconds"), *cells])
+    for rows in parts:
+        yield "".join(writer.writerow(_cells(row)) for row in rows)
+
+
+def _cells(row: activity.EntryRow) -> list[str]:
+    values = [getattr(row, name) for name in COLUMNS[1:-1]]
+    detail = json.dumps(row.detail, ensure_ascii=False)
+    cells = [plain.cell(value) for value in [*values, detail]]
+    return [row.at.isoformat(timespec="seconds"), *cells]
+
+
+async def _streamed(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Each as soon as it is read: Django would gather those of a plain iterator in memory."""
+    following = sync_to_async(functools.partial(next, lines, None))
+    while (line := await following()) is not None:
+        yield line
 
 
 urlpatterns = [
