@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "kvmweb.web.middleware.CleanAddress",
     "allauth.account.middleware.AccountMiddleware",
     "kvmweb.web.middleware.SignedIn",
     "kvmweb.web.middleware.Problems",
@@ -125,7 +126,10 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     DATABASES["default"]["CONN_MAX_AGE"] = 0
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 20, "timeout": 5}}
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": 20, "timeout": 5},
+        "options": "-c lock_timeout=4s",
+    }
 else:
     # WAL and IMMEDIATE only help together: 0 lock errors against thousands with either alone.
     DATABASES = {
@@ -235,6 +239,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_PATH = f"{KVMWEB_URL_PREFIX}/"
 CSRF_COOKIE_PATH = f"{KVMWEB_URL_PREFIX}/"
 CSRF_COOKIE_NAME = "kvmweb_csrf"
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1100
+"""A press on 1,000 guests names each, and has a few fields beside them."""
 
 # Transport -----------------------------------------------------------------------------------
 KVMWEB_PLAIN_HTTP = env.bool("KVMWEB_PLAIN_HTTP", default=False)
@@ -268,7 +274,12 @@ LOG_LEVEL = env.str("KVMWEB_LOG_LEVEL", default="INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "kvmweb.core.log_lines.Lines",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {"kvmweb": {"level": LOG_LEVEL}},

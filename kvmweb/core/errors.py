@@ -120,11 +120,17 @@ class HostDown(Problem):
     code, http_status, close_code = "host-down", 503, 4503
 
 
+class Unready(Problem):
+    """The portal's own database is locked, full or away."""
+
+    code, http_status, close_code = "unready", 503, 1013
+
+
 PROBLEMS: dict[str, type[Problem]] = {
     problem.code: problem
     for problem in (
         Fault, NotFound, Denied, WrongState, Exists, Busy, Conflict,
-        Invalid, NotSupported, Maintenance, AgentSilent, Quota, Cancelled, HostDown,
+        Invalid, NotSupported, Maintenance, AgentSilent, Quota, Cancelled, HostDown, Unready,
     )
 }  # fmt: skip
 

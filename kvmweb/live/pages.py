@@ -263,6 +263,7 @@ def _hello(text: str | None) -> tuple[str, int, Have] | None:
         said = json.loads(text or "")
         page, rev, lists = said["page"], int(said["rev"]), said.get("have", {})
         have = {str(name): dict(rows) for name, rows in lists.items()}
+        str(page).encode()  # half a character is no address
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
     is_fine = isinstance(page, str) and len(page) <= ADDRESS_MAX
@@ -274,6 +275,7 @@ def _beside(text: str | None) -> str | None:
     """The address of a dialog; None when it is another message."""
     try:
         said = json.loads(text or "")["beside"]
+        str(said).encode()
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return said if isinstance(said, str) and len(said) <= ADDRESS_MAX else None

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import refs, topics
@@ -43,7 +44,8 @@ def ask_bulk(actor: Actor, word: str, wanted: Sequence[Ref]) -> UUID:
         raise Invalid(f"no such act: {word[:40]}")
     found = list(dict.fromkeys(ref for ref in wanted if ref.kind is Kind.GUEST))
     if not found or len(found) > MOST:
-        raise Invalid(f"1 to {MOST} guests")
+        said = _("Choose at least one guest, and at most %(most)d at once.") % {"most": MOST}
+        raise Invalid(f"1 to {MOST} guests", fields={"": said})
     names = seen_names(actor, found)
     steps = [
         {"ref": str(ref), "name": names.get(ref, ""), "state": JobState.WAITING} for ref in found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import math
 import threading
 import time
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,6 +19,8 @@ from kvmweb.core.errors import Invalid, NotFound
 from kvmweb.services import audit, rights, throttle
 from kvmweb.services.marks import internal, open_to_all
 from kvmweb.store.models import Person, Session
+
+log = logging.getLogger(__name__)
 
 CONFIRMED_S = 300
 _OWN = "one's own sessions"
@@ -48,7 +52,11 @@ def touch(actor: Actor) -> None:
         if len(_touched) > 10_000:
             _touched.clear()
         _touched[actor.session] = now
-    Session.objects.filter(key_hash=actor.session).update(active_at=timezone.now())
+    try:
+        Session.objects.filter(key_hash=actor.session).update(active_at=timezone.now())
+    except OperationalError:
+        log.warning("activity could not be written; the next request tries again")
+        _touched.pop(actor.session, None)
 
 
 @open_to_all(_OWN)

@@ -61,6 +61,7 @@ _OUTCOMES: dict[str, State] = {
     "cancelled": State(_("Cancelled"), "off", "calm"),
     "maintenance": State(_("Host in maintenance"), "wrench", "warn"),
     "host-down": State(_("Host away"), "unlink", "bad"),
+    "unready": State(_("Database busy"), "clock", "bad"),
     "fault": State(_("Failed"), "bad", "bad"),
 }
 

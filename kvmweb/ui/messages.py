@@ -107,6 +107,10 @@ _PROBLEMS: dict[str, _Message] = {
         _("What you see may be old. It is tried again by itself."),
         _("Host %(host)s is not answering."),
     ),
+    "unready": _Message(
+        _("The portal cannot use its database now: it is busy, full or away."),
+        _("Wait a moment, then look whether it was done before you try again."),
+    ),
 }
 
 OBSTACLES: dict[str, Text] = {
@@ -144,7 +148,9 @@ def problem(found: errors.Problem, *, detail: str = "") -> Said:
     """
     message = _PROBLEMS.get(found.code, _PROBLEMS["fault"])
     sentence = str(message.general)
-    if message.exact:
+    if isinstance(found, errors.Invalid) and found.fields:
+        sentence = " ".join(found.fields.values())
+    elif message.exact:
         values = _in_words(found.context)
         try:
             sentence = str(message.exact) % values

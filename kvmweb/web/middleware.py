@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib import auth
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from kvmweb.core import proxies
 from kvmweb.core.errors import Problem
-from kvmweb.services import people, rights, sessions
+from kvmweb.services import database, people, rights, sessions
 from kvmweb.web import respond
 
 READING = ("GET", "HEAD")
@@ -49,6 +51,7 @@ class SignedIn:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Name the actor, or None; forget a session that does not stand any more."""
+        database.be_patient()
         actor = people.actor_of(request.user, request.session, request.META["REMOTE_ADDR"])
         if actor is None and request.user.is_authenticated:
             auth.logout(request)
@@ -67,7 +70,9 @@ class SignedIn:
         if actor is None:
             return None if getattr(view, "is_open_door", False) else respond.sign_in_first(request)
         if not is_by_itself(request, view):
+            database.be_patient(database.GLANCE_S)
             sessions.touch(actor)
+            database.be_patient()
         if getattr(view, "is_open_door", False) or getattr(view, "is_about_oneself", False):
             return None
         if rights.any_held(actor):
@@ -96,6 +101,23 @@ class Problems:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Ours are told in words; the rest is Django's to log and answer with 500."""
-        if isinstance(error, Problem):
-            return respond.problem(request, error)
-        return None
+        problem = error if isinstance(error, Problem) else database.problem(error)
+        return respond.problem(request, problem) if problem else None
+
+
+class CleanAddress:
+    """Refuses a NUL or half a character in the query: databases take none, nothing of ours sends
+    any."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Before anything reads the query."""
+        try:
+            query = unquote(request.META.get("QUERY_STRING", ""), errors="strict")
+        except UnicodeDecodeError as error:
+            raise BadRequest("the query is not UTF-8") from error
+        if "\0" in query:
+            raise BadRequest("a NUL in the query")
+        return self.get_response(request)

@@ -15,7 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from kvmweb.core import refs
-from kvmweb.core.errors import Denied, NotFound, Problem
+from kvmweb.core.errors import Denied, NotFound, Problem, Unready
 from kvmweb.services import sight
 from kvmweb.ui import fragments, messages
 
@@ -158,6 +158,8 @@ def problem(
 ) -> HttpResponse:
     """A problem as a page, or as a toast for htmx. about: the name of the object it concerns."""
     actor = getattr(request, "actor", None)
+    if isinstance(error, Unready):
+        return _without_database(request, error)
     said = messages.problem(error, detail=_detail(request, error))
     if request.htmx:  # type: ignore[attr-defined]
         shown = toast(
@@ -174,6 +176,17 @@ def problem(
     base = "base.html" if actor else "base_plain.html"
     context = {"said": said, "code": error.code, "base": base}
     return render(request, "errors/problem.html", context, status=error.http_status)
+
+
+def _without_database(request: HttpRequest, error: Problem) -> HttpResponse:
+    """The same page or toast, made of nothing that the database would have to be asked for."""
+    said = messages.problem(error)
+    if getattr(request, "htmx", False):
+        shown = toast(tone=said.tone, sentence=said.sentence, step=said.step)
+        headers = {"HX-Reswap": "none"}
+        return HttpResponse(fragments.answer([shown]), status=error.http_status, headers=headers)
+    context = {"said": said, "code": error.code, "base": "base_plain.html"}
+    return HttpResponse(render_to_string("errors/problem.html", context), status=error.http_status)
 
 
 def _detail(request: HttpRequest, error: Problem) -> str:
