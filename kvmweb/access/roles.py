@@ -18,7 +18,8 @@ _POOLS = {
 _FILL = {"volume.create", "volume.clone", "volume.resize", "volume.attach", "volume.upload"}
 """What whoever makes guests needs of a pool."""
 _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download"}
-_HOST = {"host.add", "host.remove", "host.maintain", "host.secrets"}
+_HOST = {"host.add", "host.remove", "host.maintain", "host.secrets", "host.bridge"}
+_CREATE = {"guest.create", "network.use"}
 _EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
 
 ROLES: dict[str, frozenset[str]] = {
@@ -26,17 +27,27 @@ ROLES: dict[str, frozenset[str]] = {
     "console": frozenset(_CONSOLE),
     "operator": frozenset(_SEE | _CONSOLE | _POWER),
     "editor": frozenset(_SEE | _CONSOLE | _POWER | _EDIT),
-    "creator": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | _FILL),
+    "creator": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | _FILL | _CREATE),
     "storage-admin": frozenset(
         {"pool.view", "host.view", "host.details", "job.view"} | _POOLS | _VOLUMES
     ),
     "network-admin": frozenset({"network.view", "host.view", "host.details"}),
     "host-admin": frozenset(
-        _SEE | _CONSOLE | _POWER | _EDIT | _POOLS | _VOLUMES | _HOST | {"console.takeover"}
+        _SEE
+        | _CONSOLE
+        | _POWER
+        | _EDIT
+        | _POOLS
+        | _VOLUMES
+        | _CREATE
+        | _HOST
+        | {"console.takeover"}
     ),
     "auditor": frozenset(
         _SEE | {"audit.view", "people.view", "job.view", "guest.definition", "host.details"}
     ),
-    "project-owner": frozenset(_SEE | _CONSOLE | _POWER | _EDIT | _FILL | {"console.takeover"}),
+    "project-owner": frozenset(
+        _SEE | _CONSOLE | _POWER | _EDIT | _FILL | _CREATE | {"console.takeover"}
+    ),
     "administrator": frozenset(VERBS),
 }

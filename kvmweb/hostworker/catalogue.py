@@ -13,7 +13,7 @@ from typing import Any
 from kvmweb.core.hosts import Part
 from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
-from kvmweb.hypervisor import actions, hosts, pools, screens, secrets, volume_acts
+from kvmweb.hypervisor import actions, creation, hosts, pools, screens, secrets, volume_acts
 
 Work = Callable[..., Any]
 
@@ -105,6 +105,12 @@ GUESTS: dict[str, Act] = {
     "guest.open_screen": Act(screens.open_screen, answers=handed, wants_uri=True),
 }
 
+CREATION: dict[str, Act] = {
+    "guest.define": Act(creation.define, STORAGE, "guest", nothing, takes_turn=True),
+    "guest.start_installer": Act(creation.start_installer, CONTROL, "guest", changed, True),
+    "guest.forget": Act(creation.forget, CONTROL, "guest", changed, takes_turn=True),
+}
+
 
 def _pool(work: Work) -> Act:
     return Act(work, STORAGE, "pool", changed, takes_turn=True)
@@ -146,4 +152,11 @@ SECRETS: dict[str, Act] = {
     "secret.undefine": Act(secrets.undefine, PARTS, part=Part.SECRETS, answers=nothing),
 }
 
-CATALOGUE: dict[str, Act] = {**GUESTS, **POOLS, **VOLUMES, **HOSTS, **SECRETS}
+CATALOGUE: dict[str, Act] = {
+    **GUESTS,
+    **CREATION,
+    **POOLS,
+    **VOLUMES,
+    **HOSTS,
+    **SECRETS,
+}

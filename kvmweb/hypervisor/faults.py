@@ -61,6 +61,8 @@ _BY_CODE: Final[dict[int, type[errors.Problem]]] = {
     for code in codes
 }
 
+_TAKEN_CODES = (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_OPERATION_INVALID)
+"""Of a second guest or network of the same name, and of a volume whose file is there (measured)."""
 _REMOTE_DOMAINS = (libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC)
 _REMOTE_CODES = (
     libvirt.VIR_ERR_SYSTEM_ERROR,
@@ -74,8 +76,8 @@ def problem(error: libvirt.libvirtError) -> errors.Problem:
     code, detail = error.get_error_code(), error.get_error_message() or str(error)
     if code in _REMOTE_CODES and error.get_error_domain() in _REMOTE_DOMAINS:
         return errors.HostDown(detail)
-    if code == libvirt.VIR_ERR_OPERATION_FAILED and "already exists" in detail:
-        return errors.Exists(detail)  # a second guest or network of the same name (measured)
+    if code in _TAKEN_CODES and "already exists" in detail:
+        return errors.Exists(detail)
     return _BY_CODE.get(code, errors.Fault)(detail)
 
 

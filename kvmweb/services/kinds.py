@@ -4,3 +4,7 @@ Not at the top of `job_worker`: these modules ask for jobs themselves.
 """
 
 from __future__ import annotations
+
+from kvmweb.services import creation_work
+
+__all__ = ["creation_work"]

@@ -111,6 +111,11 @@ class Work:
         self.undone.append({"act": act, "args": args})
         Job.objects.filter(pk=self.job_id).update(undo=self.undone)
 
+    def withdraw(self) -> None:
+        """What was announced last was not made after all: it was somebody else's already."""
+        self.undone.pop()
+        Job.objects.filter(pk=self.job_id).update(undo=self.undone)
+
     def made(self, ref: Ref) -> None:
         """What came of the job: its page leads there."""
         Job.objects.filter(pk=self.job_id).update(result=str(ref))

@@ -27,6 +27,11 @@ STATES: dict[JobState, State] = {
 
 STEPS: dict[str, Text] = {
     "prepare": _("Prepare"),
+    "disk": _("Make the disk"),
+    "seed": _("Write the answers for cloud-init"),
+    "kernel": _("Fetch the installer"),
+    "define": _("Define the guest"),
+    "start": _("Start the guest"),
 }
 """What each step of a work is called; a kind of work adds its words."""
 

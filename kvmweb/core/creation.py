@@ -1,0 +1,77 @@
+"""What will be made of a wish: for the page that shows it first, and for the job that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kvmweb.core.records import DomainFacts, HostRecord, NetworkRecord, PoolRecord, VolumeRecord
+from kvmweb.core.specs import GuestSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a host has for a new guest, as far as this person may use it. Keys are UUIDs.
+
+    volumes: by pool, then by name. users: path of an image to the guests that use it.
+    """
+
+    host: str
+    name: str
+    uri: str
+    record: HostRecord
+    is_up: bool
+    names: frozenset[str]
+    """Of its guests, and of those under way."""
+    pools: Mapping[str, PoolRecord]
+    volumes: Mapping[str, Mapping[str, VolumeRecord]]
+    users: Mapping[str, tuple[str, ...]]
+    networks: Mapping[str, NetworkRecord]
+    may_bridge: bool
+    """Whether this person may name the host's own bridges and network devices."""
+
+    def facts(self, virt_type: str) -> DomainFacts | None:
+        """What a guest of this kind can have; None where the host does not say."""
+        return next((it for it in self.record.domains if it.virt_type == virt_type), None)
+
+    @property
+    def virt_type(self) -> str:
+        """The better kind that can work: kvm is also announced by hosts whose CPU cannot."""
+        kinds = [facts.virt_type for facts in self.record.domains]
+        if self.record.driver == "TEST":
+            return "test"
+        if "kvm" in kinds and self.record.has_cpu_flags is not False:
+            return "kvm"
+        return "qemu" if "qemu" in kinds else next(iter(kinds), "qemu")
+
+    def volume(self, pool: str, name: str) -> VolumeRecord | None:
+        """The volume of this name in this pool."""
+        return self.volumes.get(pool, {}).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class NewVolume:
+    """A volume to be made. pool: UUID; size: bytes; backing: name of the volume it grows from."""
+
+    pool: str
+    pool_name: str
+    name: str
+    size: int
+    format: str
+    backing_pool: str = ""
+    backing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """spec: as the worker gets it, without paths. shown: with the paths as they will be.
+
+    faults: field to sentence; while there are any, nothing can be made.
+    """
+
+    spec: GuestSpec
+    shown: GuestSpec
+    volumes: tuple[NewVolume, ...] = ()
+    seed: NewVolume | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

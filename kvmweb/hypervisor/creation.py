@@ -1,0 +1,122 @@
+"""Making a guest, and taking one back: what a creation does on the host, step by step.
+
+Every function may be called again after it was cut off: what is there already is no error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import libvirt
+
+from kvmweb.core import errors, wire
+from kvmweb.core.specs import DiskSpec, GuestSpec
+from kvmweb.definitions import guest_building
+from kvmweb.definitions import volumes as volume_xml
+from kvmweb.hypervisor import faults
+
+UNDEFINE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
+"""Everything that libvirt keeps of a guest; its TPM's state goes along (libvirt 9.0)."""
+
+
+def define(connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any]) -> None:
+    """Keep the definition of a new guest. Raises NotFound (volume), WrongState (pool), Exists."""
+    wanted = _resolved(connection, _spec(uuid, spec))
+    xml = guest_building.build(replace(wanted, direct=None))
+    with faults.translated():
+        _refuse_namesake(connection, wanted)
+        connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+
+
+def start_installer(connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any]) -> bool:
+    """Run a defined guest this once with a kernel of its own; it ends when that reboots."""
+    wanted = _resolved(connection, _spec(uuid, spec))
+    with faults.translated():
+        if connection.lookupByUUIDString(uuid).isActive():
+            return False
+        connection.createXML(guest_building.build(wanted), libvirt.VIR_DOMAIN_START_VALIDATE)
+    return True
+
+
+def forget(connection: libvirt.virConnect, uuid: str) -> bool:
+    """Force it off and drop all that libvirt keeps of it; False when there is no such guest."""
+    try:
+        domain = connection.lookupByUUIDString(uuid)
+        if domain.isActive():
+            domain.destroy()
+        if domain.isPersistent():
+            domain.undefineFlags(UNDEFINE)
+    except libvirt.libvirtError as error:
+        if faults.is_gone(error):
+            return False
+        raise faults.problem(error) from error
+    return True
+
+
+def _spec(uuid: str, plain: dict[str, Any]) -> GuestSpec:
+    try:
+        found = wire.from_plain(GuestSpec, plain)
+    except (TypeError, ValueError) as error:
+        raise errors.Invalid(f"not the spec of a guest: {error}") from error
+    if found.uuid != uuid or any(disk.path for disk in found.disks):
+        raise errors.Invalid("a spec names its own guest, and no paths")
+    return found
+
+
+def _refuse_namesake(connection: libvirt.virConnect, spec: GuestSpec) -> None:
+    """libvirt says so too, but with an error that has no code of its own."""
+    try:
+        other = connection.lookupByName(spec.name)
+    except libvirt.libvirtError as error:
+        if faults.is_gone(error):
+            return
+        raise
+    if other.UUIDString() != spec.uuid:
+        raise errors.Exists(name=spec.name)
+
+
+def _resolved(connection: libvirt.virConnect, spec: GuestSpec) -> GuestSpec:
+    """The same with the paths that libvirt knows for each volume."""
+    disks = tuple(_with_path(connection, disk) if disk.pool else disk for disk in spec.disks)
+    direct = spec.direct
+    if direct:
+        kernel, initrd = (_path(connection, name) for name in (direct.kernel, direct.initrd))
+        direct = replace(direct, kernel=kernel, initrd=initrd)
+    return replace(spec, disks=disks, direct=direct)
+
+
+def _with_path(connection: libvirt.virConnect, disk: DiskSpec) -> DiskSpec:
+    definition = volume_xml.parse(_volume(connection, disk.pool, disk.volume))
+    if definition.type not in ("file", "block"):
+        raise errors.NotSupported(
+            f"a disk from a pool of {definition.type} volumes", name=disk.pool
+        )
+    return replace(
+        disk,
+        path=definition.path,
+        type=definition.type,
+        format="raw" if definition.format in ("", "iso", "unknown") else definition.format,
+    )
+
+
+def _path(connection: libvirt.virConnect, volume: str) -> str:
+    """Of a volume named `pool/volume`; nothing for nothing."""
+    pool, _, name = volume.partition("/")
+    return volume_xml.parse(_volume(connection, pool, name)).path if volume else ""
+
+
+def _volume(connection: libvirt.virConnect, pool: str, name: str) -> str:
+    """The XML of a volume. pool: UUID. Raises NotFound with its name."""
+    try:
+        found = connection.storagePoolLookupByUUIDString(pool)
+        return str(found.storageVolLookupByName(name).XMLDesc(0))
+    except libvirt.libvirtError as error:
+        problem = faults.problem(error)
+        problem.context.setdefault("name", name)
+        raise problem from error

@@ -1,0 +1,109 @@
+"""The answers for cloud-init: checked field by field, written as files, put on a disc."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from kvmweb.core import password_hashes, ssh_keys
+from kvmweb.core.errors import Invalid
+from kvmweb.core.wishes import CloudWish
+from kvmweb.definitions import cloud_seeds
+from kvmweb.services.marks import internal, open_to_all
+
+KEYS_MAX = 50
+PACKAGES_MAX = 100
+PASSWORD_MAX = 256
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+)
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:~@/=-]{0,127}")
+
+
+@open_to_all("a pure function")
+def faults(wish: CloudWish) -> dict[str, str]:
+    """Field to the sentence that says what is wrong with it."""
+    found: dict[str, str] = {}
+    if wish.hostname and not _HOSTNAME.fullmatch(wish.hostname):
+        found["hostname"] = _("Letters, digits and dashes, such as web01 or web01.example.org.")
+    if wish.user and not _USER.fullmatch(wish.user):
+        found["user"] = _("Lower-case letters, digits, dashes; it begins with a letter.")
+    if not wish.user and (wish.password or wish.keys.strip()):
+        found["user"] = _("Whose password and keys are these?")
+    if len(wish.password) > PASSWORD_MAX or "\0" in wish.password or "\n" in wish.password:
+        found["password"] = _("One line of at most %(n)d characters.") % {"n": PASSWORD_MAX}
+    if wrong := _wrong_key(wish.keys):
+        found["keys"] = wrong
+    packages = wish.packages.split()
+    bad = next((name for name in packages if not _PACKAGE.fullmatch(name)), "")
+    if bad or len(packages) > PACKAGES_MAX:
+        found["packages"] = _("Not the name of a package: %(name)s") % {"name": bad[:40]}
+    try:
+        cloud_seeds.read(wish.text)
+    except Invalid as invalid:
+        found["user_data"] = _said(invalid)
+    return found
+
+
+@internal("a part of a creation")
+def files(wish: CloudWish, name: str) -> dict[str, str]:
+    """user-data and meta-data; the password hashed. Raises Invalid."""
+    typed = cloud_seeds.read(wish.text)
+    user_data = cloud_seeds.write(cloud_seeds.merge(_fields(wish), typed))
+    host = wish.hostname or re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "guest"
+    meta = {"instance-id": f"kvmweb-{name}", "local-hostname": host}
+    meta_data = cloud_seeds.write(meta).removeprefix(cloud_seeds.HEAD)
+    return {"user-data": user_data, "meta-data": meta_data}
+
+
+@internal("a part of a creation")
+def image(answers: Mapping[str, str]) -> bytes:
+    """The disc that carries them."""
+    return cloud_seeds.disc(answers)
+
+
+def _fields(wish: CloudWish) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if wish.hostname:
+        values.update(hostname=wish.hostname.partition(".")[0], fqdn=wish.hostname)
+    if wish.user:
+        user: dict[str, Any] = {"name": wish.user, "groups": "sudo, wheel"}
+        user |= {"shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
+        user["lock_passwd"] = not wish.password
+        if wish.password:
+            user["passwd"] = password_hashes.sha512(wish.password)
+            values["ssh_pwauth"] = True
+        if keys := _keys(wish.keys):
+            user["ssh_authorized_keys"] = keys
+        values["users"] = ["default", user]
+    if wish.packages.split():
+        values["packages"] = wish.packages.split()
+    return values
+
+
+def _keys(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return [ssh_keys.check(line) for line in lines if line and not line.startswith("#")]
+
+
+def _wrong_key(text: str) -> str:
+    lines = text.splitlines()
+    if len(lines) > KEYS_MAX:
+        return _("At most %(n)d keys.") % {"n": KEYS_MAX}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        try:
+            ssh_keys.check(line)
+        except ValueError as error:
+            return _("Line %(n)d is not an SSH public key: %(why)s.") % {"n": number, "why": error}
+    return ""
+
+
+def _said(invalid: Invalid) -> str:
+    values = {"n": invalid.context.get("line", ""), "why": invalid.detail}
+    return _("Line %(n)s: %(why)s") % values if values["n"] else invalid.detail

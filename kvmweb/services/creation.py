@@ -1,0 +1,215 @@
+"""Create guests: what a person may build one of, what would be made, and asking for it.
+
+`creation_plan` makes a plan of a wish; `creation_work` carries it out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from kvmweb.access import judge
+from kvmweb.core import refs, wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.creation import Ground, Plan
+from kvmweb.core.errors import Invalid, NotFound
+from kvmweb.core.jobs import JobState
+from kvmweb.core.offers import Obstacle, Offer
+from kvmweb.core.records import HostRecord, HostState, NetworkRecord, PoolRecord, VolumeRecord
+from kvmweb.core.refs import Kind, Ref
+from kvmweb.core.systems import System
+from kvmweb.core.wishes import GuestWish
+from kvmweb.definitions import guest_building
+from kvmweb.inventory import models as mirror
+from kvmweb.services import audit, cloud_seeds, creation_plan, jobs, sight, systems, works
+from kvmweb.services.guard import guarded, sifted
+from kvmweb.store.models import Host, Job
+
+VERB = "guest.create"
+_UNKNOWN = HostRecord("", "", "", "", "", "x86_64", "", 0, 0, None, None, False, {})
+"""Of a host that never answered yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host that this person may create guests on."""
+
+    key: str
+    name: str
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be made, before anything happens. xml: with the paths as they will be."""
+
+    plan: Plan
+    xml: str
+    first_xml: str = ""
+    """Of the first start, where that has a kernel of its own."""
+
+
+@sifted(VERB)
+def offer(actor: Actor, host: str = "") -> Offer:
+    """The button: on this host, or wherever it is possible."""
+    reach = judge.reach(actor, VERB)
+    may = reach.covers(refs.host(host)) if host else not reach.is_nowhere
+    return Offer(VERB, Obstacle.NONE if may else Obstacle.NO_RIGHT)
+
+
+@sifted(VERB)
+def places(actor: Actor) -> list[Place]:
+    """Where this actor may create guests, those that answer first."""
+    reach = judge.reach(actor, VERB)
+    states = dict(mirror.HostMirror.objects.values_list("host", "state"))
+    found = [
+        Place(host.key, host.name, states.get(host.key) == HostState.UP)
+        for host in Host.objects.all()
+        if reach.covers(host.ref)
+    ]
+    return sorted(found, key=lambda place: (not place.is_up, place.name.casefold()))
+
+
+@guarded(VERB, is_audited=False)
+def ground(actor: Actor, ref: Ref) -> Ground:
+    """What the host has, as far as this actor may use it: a few queries, no call to the host."""
+    host = Host.objects.filter(key=ref.host).first()
+    row = mirror.HostMirror.objects.filter(host=ref.host).first()
+    if host is None:
+        raise NotFound(ref=str(ref))
+    fill = judge.reaches(actor, ("volume.create", "volume.attach"))
+    pools = {
+        pool.uuid: wire.from_plain(PoolRecord, pool.record)
+        for pool in mirror.Pool.objects.filter(sight.of_kind(actor, Kind.POOL), host=ref.host)
+        if fill["volume.create"].covers(pool.ref)
+    }
+    return Ground(
+        host=ref.host,
+        name=host.name,
+        uri=host.uri if judge.can(actor, "host.view", ref) else "",
+        record=wire.from_plain(HostRecord, row.record) if row and row.record else _UNKNOWN,
+        is_up=bool(row and row.is_up and row.record),
+        names=_names(ref.host),
+        pools={key: pool for key, pool in pools.items() if pool.is_active},
+        volumes=_volumes(ref.host, fill["volume.attach"]),
+        users=_users(actor, ref.host),
+        networks=networks(actor, ref.host),
+        may_bridge=may_bridge(actor, ref.host),
+    )
+
+
+@sifted("network.use")
+def networks(actor: Actor, host: str) -> dict[str, NetworkRecord]:
+    """The networks of this host that this actor may connect guests to, by UUID."""
+    reach = judge.reach(actor, "network.use")
+    rows = mirror.Network.objects.filter(sight.of_kind(actor, Kind.NETWORK), host=host)
+    return {
+        network.uuid: wire.from_plain(NetworkRecord, network.record)
+        for network in rows.order_by("name_fold")
+        if reach.covers(network.ref)
+    }
+
+
+@sifted("host.bridge")
+def may_bridge(actor: Actor, host: str) -> bool:
+    """Whether this actor may name bridges and network devices of this host."""
+    return judge.can(actor, "host.bridge", refs.host(host))
+
+
+@guarded(VERB, is_audited=False)
+def preview(actor: Actor, ref: Ref, wish: GuestWish) -> Preview:
+    """What would be made of this wish, and what is wrong with it; nothing is made."""
+    found = _plan(actor, ref, wish)
+    shown = found.shown
+    xml = guest_building.build(replace(shown, direct=None))
+    return Preview(found, xml, guest_building.build(shown) if shown.direct else "")
+
+
+@guarded(VERB)
+def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
+    """Ask for the guest; the job that makes it. Raises Invalid (fields)."""
+    plan = _plan(actor, ref, wish)
+    if plan.faults:
+        raise Invalid(fields=dict(plan.faults))
+    steps = [works.waiting("disk", volume.name) for volume in plan.volumes]
+    steps += [works.waiting("seed", plan.seed.name)] if plan.seed else []
+    steps += [works.waiting("kernel", wish.url)] if plan.spec.direct else []
+    steps.append(works.waiting("define", wish.name))
+    steps += [works.waiting("start", wish.name)] if wish.is_started else []
+    job = jobs.ask(
+        actor,
+        VERB,
+        steps,
+        host=ref.host,
+        name=wish.name,
+        spec=wire.to_plain(plan.spec),
+        volumes=wire.to_plain(plan.volumes),
+        seed=wire.to_plain(plan.seed),
+        answers=cloud_seeds.files(wish.cloud, wish.name) if plan.seed else None,
+        url=wish.url,
+        is_started=wish.is_started,
+        has_autostart=wish.has_autostart,
+    )
+    audit.running().detail.update(name=wish.name, guest=plan.spec.uuid, job=str(job))
+    return job
+
+
+@sifted(VERB)
+def free_name(actor: Actor, host: str, stem: str) -> str:
+    """The first of stem-1, stem-2, … that no guest of this host has."""
+    taken = _names(host) if judge.can(actor, VERB, refs.host(host)) else frozenset()
+    return next(name for n in range(1, 100_000) if (name := f"{stem}-{n}") not in taken)
+
+
+def _plan(actor: Actor, ref: Ref, wish: GuestWish) -> Plan:
+    found = ground(actor, ref)
+    system = _system(wish)
+    plan = creation_plan.plan(wish, found, system)
+    faults = dict(plan.faults)
+    if wish.system and system is None:
+        faults["system"] = _("No system of this name is known. Choose one of the list.")
+    if plan.seed:
+        faults.update(cloud_seeds.faults(wish.cloud))
+    return replace(plan, faults=faults)
+
+
+def _system(wish: GuestWish) -> System | None:
+    return systems.get(wish.system) if wish.system else None
+
+
+def _names(host: str) -> frozenset[str]:
+    """Of the guests that are there, and of those under way."""
+    guests = mirror.Guest.objects.filter(host=host, is_gone=False).values_list("name", flat=True)
+    going = Job.objects.filter(verb=VERB, state__in=(JobState.WAITING, JobState.RUNNING))
+    names = {
+        arguments["name"]
+        for arguments in going.values_list("arguments", flat=True)
+        if arguments.get("host") == host
+    }
+    return frozenset(guests) | names
+
+
+def _volumes(host: str, reach: judge.Reach) -> dict[str, dict[str, VolumeRecord]]:
+    found: defaultdict[str, dict[str, VolumeRecord]] = defaultdict(dict)
+    rows = mirror.Volume.objects.filter(host=host, is_gone=False).order_by("name_fold")
+    for pool, name, record in rows.values_list("pool", "name", "record"):
+        if reach.covers(refs.pool(host, pool)):
+            found[pool][name] = wire.from_plain(VolumeRecord, record)
+    return dict(found)
+
+
+def _users(actor: Actor, host: str) -> dict[str, tuple[str, ...]]:
+    """Path of an image to who needs it: guests, where the actor sees them with their names, and
+    images that build on it."""
+    reach = judge.reach(actor, "guest.view")
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    uses = mirror.DiskUse.objects.filter(host=host, guest__is_gone__in=[False])
+    for place, uuid, name in uses.values_list("place", "guest__uuid", "guest__name"):
+        found[place].append(name if reach.covers(refs.guest(host, uuid)) else "")
+    above = mirror.Volume.objects.filter(host=host, is_gone__in=[False]).exclude(backing_place="")
+    for place, name in above.values_list("backing_place", "name"):
+        found[place].append(name)
+    return {path: tuple(names) for path, names in found.items()}

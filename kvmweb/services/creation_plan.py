@@ -1,0 +1,201 @@
+"""From what a person wishes to what will be made: a spec, new volumes, and what to say about it.
+
+Nothing here asks libvirt or the database: the ground was read before, with the person's rights.
+The host worker looks at everything again when it acts.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid as uuids
+from dataclasses import replace
+
+from django.utils.translation import gettext as _
+
+from kvmweb.core import sizes
+from kvmweb.core.creation import Ground, Plan
+from kvmweb.core.specs import CpuMode, DirectBoot, Firmware, GuestSpec
+from kvmweb.core.systems import System
+from kvmweb.core.wishes import GuestWish, Source
+from kvmweb.services import creation_devices
+from kvmweb.services.marks import open_to_all
+
+NAME = re.compile(r"[^\W_][\w .+@-]{0,62}")
+"""What libvirt, file systems and shells all take."""
+MEMORY_MIN = 32 * 1024**2
+DESCRIPTION_MAX = 8000
+_WITH_TREE = (Source.TREE,)
+_BOOT_PLACES = frozenset({"hd", "cdrom", "network"})
+
+
+@open_to_all("a pure function; the ground holds only what the person may use")
+def plan(wish: GuestWish, ground: Ground, system: System | None, uuid: str = "") -> Plan:
+    """What will be made; its faults say, field by field, why it cannot be made yet."""
+    faults: dict[str, str] = {}
+    _check_name(wish, ground, faults)
+    spec = _machine(wish, ground, system, uuid or str(uuids.uuid4()), faults)
+    disks = creation_devices.disks(wish, ground, system, faults)
+    seed = creation_devices.seed(wish, ground, disks)
+    spec = replace(
+        spec,
+        disks=disks.specs,
+        interfaces=creation_devices.interfaces(wish, ground, system, faults),
+        boot=wish.boot or _boot(wish, are_new=not disks.has_old),
+        direct=_direct(wish, faults),
+    )
+    return Plan(
+        spec=spec,
+        shown=replace(spec, disks=disks.shown),
+        volumes=disks.volumes,
+        seed=seed,
+        faults=faults,
+        warnings=(*_warnings(wish, ground, spec, system), *disks.warnings),
+    )
+
+
+def _check_name(wish: GuestWish, ground: Ground, faults: dict[str, str]) -> None:
+    if not wish.name:
+        faults["name"] = _("Give the guest a name.")
+    elif not NAME.fullmatch(wish.name) or wish.name != wish.name.strip():
+        faults["name"] = _(
+            "1 to 63 letters, digits, spaces or . _ + @ -, beginning with a letter or a digit."
+        )
+    elif wish.name in ground.names:
+        faults["name"] = _("A guest of this name is already on this host.")
+    if len(wish.description) > DESCRIPTION_MAX:
+        faults["description"] = _("At most %(n)d characters.") % {"n": DESCRIPTION_MAX}
+    if not ground.is_up:
+        faults["host"] = _("This host is not answering.")
+
+
+def _machine(
+    wish: GuestWish, ground: Ground, system: System | None, uuid: str, faults: dict[str, str]
+) -> GuestSpec:
+    """Everything but the devices that have a choice of their own."""
+    virt_type = wish.virt_type or ground.virt_type
+    facts = ground.facts(virt_type)
+    vcpus_max = max(wish.vcpus, wish.vcpus_max)
+    memory_max = max(wish.memory, wish.memory_max)
+    limit = facts.vcpus_max if facts else 255
+    if not 1 <= wish.vcpus <= limit:
+        faults["vcpus"] = _("1 to %(n)d.") % {"n": limit}
+    elif vcpus_max > limit:
+        faults["vcpus_max"] = _("At most %(n)d.") % {"n": limit}
+    if wish.memory < MEMORY_MIN:
+        faults["memory"] = _("At least %(size)s.") % {"size": sizes.typed(MEMORY_MIN)}
+    elif ground.record.memory and wish.memory > ground.record.memory:
+        faults["memory"] = _("The host has %(size)s.") % {"size": _about(ground.record.memory)}
+    if facts is None and ground.record.domains:
+        faults["virt_type"] = _("This host does not offer that.")
+    return GuestSpec(
+        uuid=uuid,
+        name=wish.name,
+        title=wish.title,
+        description=wish.description,
+        system=system.uri if system else "",
+        virt_type=virt_type,
+        arch=ground.record.arch or "x86_64",
+        machine=wish.machine or _chipset(ground, system),
+        firmware=_firmware(wish, ground, faults),
+        tpm=_tpm(wish, ground, faults),
+        cpu_mode=_cpu(wish, ground, virt_type, faults),
+        vcpus=wish.vcpus,
+        vcpus_max=vcpus_max,
+        memory=wish.memory,
+        memory_max=memory_max,
+        graphics=wish.graphics,
+        video=creation_devices.video(ground, virt_type, system),
+        is_local_time=bool(system and system.is_windows),
+    )
+
+
+def _chipset(ground: Ground, system: System | None) -> str:
+    """q35, but for the systems that are known not to drive it."""
+    if ground.record.arch not in ("x86_64", "i686", ""):
+        return "virt"
+    is_old = system is not None and system.devices and "q35" not in system.devices
+    return "pc" if is_old and "virtio-net" not in system.devices else "q35"  # type: ignore[union-attr]
+
+
+def _firmware(wish: GuestWish, ground: Ground, faults: dict[str, str]) -> Firmware:
+    try:
+        wanted = Firmware(wish.firmware)
+    except ValueError:
+        wanted = Firmware.BIOS
+        faults["firmware"] = _("Choose one of these.")
+    domains = ground.record.domains
+    if wanted is Firmware.EFI and domains and not any(it.has_efi for it in domains):
+        faults["firmware"] = _("This host has no UEFI firmware (OVMF).")
+    if wanted is Firmware.SECURE and domains and not any(it.has_secure_boot for it in domains):
+        faults["firmware"] = _("This host has no UEFI firmware with secure boot.")
+    return wanted
+
+
+def _tpm(wish: GuestWish, ground: Ground, faults: dict[str, str]) -> str:
+    if not wish.has_tpm:
+        return ""
+    models = next((it.tpms for it in ground.record.domains if it.tpms), ())
+    if ground.record.domains and not models:
+        faults["has_tpm"] = _("This host cannot emulate a TPM (swtpm).")
+    return "tpm-crb" if not models or "tpm-crb" in models else models[0]
+
+
+def _cpu(wish: GuestWish, ground: Ground, virt_type: str, faults: dict[str, str]) -> CpuMode:
+    """virt-install's order: all that emulation can, or the host's own, as far as it is offered."""
+    facts = ground.facts(virt_type)
+    modes = facts.cpu_modes if facts else ()
+    if wish.cpu == "default":
+        return CpuMode.HYPERVISOR
+    if wish.cpu:
+        if modes and wish.cpu not in modes:
+            faults["cpu"] = _("This host does not offer that.")
+        return CpuMode(wish.cpu)
+    order = (CpuMode.MAXIMUM,) if virt_type == "qemu" else (CpuMode.PASSTHROUGH, CpuMode.MODEL)
+    return next((mode for mode in order if mode in modes), CpuMode.HYPERVISOR)
+
+
+def _boot(wish: GuestWish, *, are_new: bool) -> tuple[str, ...]:
+    """A new disk has nothing to boot: the firmware goes on to what installs it, and next time
+    finds the system there. An old one may have something that is not meant."""
+    second = {Source.ISO: "cdrom", Source.PXE: "network"}.get(wish.source)
+    if second is None:
+        return ("hd",)
+    if not wish.disks:
+        return (second,)
+    return ("hd", second) if are_new else (second, "hd")
+
+
+def _direct(wish: GuestWish, faults: dict[str, str]) -> DirectBoot | None:
+    if wish.source not in _WITH_TREE:
+        return None
+    if not re.match(r"(https?|ftp)://[^\s/]+", wish.url):
+        faults["url"] = _("An address that begins with http://, https:// or ftp://.")
+    arguments = " ".join(wish.arguments.split())
+    if "inst.repo=" not in arguments and "install=" not in arguments and "debian" not in wish.url:
+        arguments = f"{arguments} inst.repo={wish.url}".strip()
+    return DirectBoot("", "", arguments)
+
+
+def _warnings(wish: GuestWish, ground: Ground, spec: GuestSpec, system: System | None) -> list[str]:
+    """What is possible but perhaps not meant: said, never silently changed."""
+    said = []
+    if wish.vcpus > ground.record.cpus > 0:
+        said.append(_("More virtual CPUs than the host has CPUs: slower, not faster."))
+    if system:
+        least = system.least(spec.arch)
+        if least.memory and spec.memory < least.memory:
+            said.append(
+                _("%(system)s needs at least %(size)s of memory.")
+                % {"system": system.name, "size": _about(least.memory)}
+            )
+        if system.needs_efi and spec.firmware is Firmware.BIOS:
+            said.append(_("%(system)s starts from UEFI only.") % {"system": system.name})
+    if spec.virt_type == "qemu" and "kvm" not in {it.virt_type for it in ground.record.domains}:
+        said.append(_("This host offers software emulation only: some ten times slower."))
+    return said
+
+
+def _about(size: int) -> str:
+    """In GiB or MiB, rounded down."""
+    gib = size / 1024**3
+    return f"{gib:.1f} GiB" if gib >= 1 else f"{size // 1024**2} MiB"
