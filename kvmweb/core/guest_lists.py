@@ -89,6 +89,8 @@ class GuestList:
     tags: tuple[str, ...]
     rev: int
     has_right: bool = True
+    may_create: bool = False
+    """On some host."""
     page_size: int = 100
 
     @property

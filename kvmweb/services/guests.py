@@ -103,11 +103,12 @@ _lock = threading.Lock()
 @sifted("guest.view")
 def list_(actor: Actor, wanted: GuestFilter) -> GuestList:
     """One page of the guests that this actor may see, with what the filters can be set to."""
-    reaches = judge.reaches(actor, ("guest.view", "host.view", *_RIGHTS))
+    reaches = judge.reaches(actor, ("guest.view", "host.view", "guest.create", *_RIGHTS))
     reach = reaches["guest.view"]
     rev = mirror.Revision.current()
+    may_create = not reaches["guest.create"].is_nowhere
     if reach.is_nowhere:
-        return GuestList(wanted, (), 0, 0, {}, (), (), rev, has_right=False)
+        return GuestList(wanted, (), 0, 0, {}, (), (), rev, has_right=False, may_create=may_create)
     facets = _facets_of(reach, rev)
     seen = sum(facets.hosts.values())
     found = _found(reach, wanted)
@@ -126,6 +127,7 @@ def list_(actor: Actor, wanted: GuestFilter) -> GuestList:
         hosts=_hosts(reaches["host.view"], hosts, facets.hosts, names),
         tags=facets.tags,
         rev=rev,
+        may_create=may_create,
         page_size=PAGE_SIZE,
     )
 

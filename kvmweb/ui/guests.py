@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.guest_filter import COLUMNS, GuestFilter
 from kvmweb.core.guest_lists import GuestList, GuestRow, Use
-from kvmweb.ui import messages, words
+from kvmweb.ui import messages, new_guests, words
 from kvmweb.ui.templatetags.kvmweb import share, size
 
 LIST_ID = "guest-rows"
@@ -177,6 +177,7 @@ def parts(found: GuestList) -> dict[str, Any]:
         "pages": numbers.get_page(found.wanted.page),
         "query": found.wanted.query("page"),
         "hosts_url": f"{get_script_prefix()}hosts/",
+        "create": new_guests.button(found.may_create),
     }
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse
 
 from kvmweb.core.refs import Kind
+from kvmweb.services import creation
 from kvmweb.services import search as desk
-from kvmweb.ui import links, words
+from kvmweb.ui import links, new_guests, words
 from kvmweb.ui.words import Text
 from kvmweb.web import context, respond
 
@@ -42,6 +43,9 @@ def find(request: HttpRequest) -> HttpResponse:
         )
         for hit in desk.find(actor, text)
     ]
+    create = new_guests.button(creation.offer(actor).is_possible)
+    if text and text.casefold() in create.label.casefold() and not create.reason:
+        options.append(Option(create.url, create.label, "", create.icon, words.PAGES))
     options += [
         Option(place.url, place.label, "", place.icon, words.PAGES)
         for place in context.nav(actor, request.path).places

@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from kvmweb.web import (
     consoles,
     devices,
+    creation,
     guest_page,
     guests,
     health,
@@ -38,6 +39,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("preferences/theme/", preferences.theme, name="theme"),
     path("guests/", guests.list_, name="guests"),
     path("guests/bulk/", jobs.bulk, name="guests_bulk"),
+    path("guests/create/", creation.create, name="guest_create"),
+    path("guests/create/systems/", creation.find_systems, name="guest_create_systems"),
+    path("guests/create/draft/", creation.draft, name="guest_create_draft"),
     path(GUEST, guest_page.detail, name="guest"),
     path(f"{GUEST}actions/", guest_page.actions, name="guest_actions"),
     path(f"{GUEST}definition/", guest_page.definition, name="guest_definition"),

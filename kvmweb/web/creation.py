@@ -1,0 +1,183 @@
+"""The page of a new guest: what is asked for, what would be made, and asking for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from kvmweb.core import refs
+from kvmweb.core.creation import Ground
+from kvmweb.core.errors import Denied, Invalid, NotFound
+from kvmweb.core.wishes import Source
+from kvmweb.services import creation as desk
+from kvmweb.services import systems
+from kvmweb.services.creation_devices import DISKS_MAX
+from kvmweb.ui import creation as face
+from kvmweb.ui import xml_text
+from kvmweb.web import respond
+from kvmweb.web.creation_form import CARDS_MAX, ROW, CreateForm
+
+DISK = {"what": "new", "size": "20 GiB", "format": "qcow2"}
+START: dict[str, Any] = {
+    "source": Source.ISO,
+    "vcpus": 2,
+    "memory": "2 GiB",
+    "firmware": "bios",
+    "graphics": "vnc",
+    "arguments": "console=ttyS0",
+    "is_started": True,
+}
+SYSTEMS_MAX = 60
+_SWITCHES = ("is_started", "has_autostart", "has_tpm")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """GET: the page, filled with what the address says. POST: ask for the guest."""
+    actor = request.actor  # type: ignore[attr-defined]
+    data = request.POST if request.method == "POST" else None
+    hosts, ground = _ground(request, (data or request.GET).get("host", ""))
+    if data is None:
+        form = _fresh(request, hosts, ground)
+        return respond.page(request, "guests/create.html", _context(request, form, ground))
+    form = CreateForm(data, hosts=hosts, ground=ground)
+    if form.is_valid():
+        try:
+            job = desk.create(actor, refs.host(ground.host), form.wish())
+            return HttpResponseRedirect(reverse("job", args=[job]))
+        except Invalid as invalid:
+            form.add_invalid(invalid)
+    context = _context(request, form, ground)
+    return respond.page(request, "guests/create.html", context, status=422)
+
+
+@require_POST
+def draft(request: HttpRequest) -> HttpResponse:
+    """The form as it stands, one disk or card more or less, and what would be made of it."""
+    data = request.POST.copy()
+    act = str((data.pop("act", None) or [""])[-1])
+    hosts, ground = _ground(request, data.get("host", ""))
+    form = _redrawn(data, act, hosts, ground)
+    context = {**_context(request, form, ground), "is_push": True}
+    part = "summary" if request.GET.get("part") == "summary" else "form"
+    if not request.htmx:  # type: ignore[attr-defined]
+        part = ""
+    return respond.page(request, "guests/create.html", context, part=part)
+
+
+@require_safe
+def find_systems(request: HttpRequest) -> HttpResponse:
+    """Operating systems whose name holds these words, as choices for the field."""
+    found = systems.search(request.GET.get("system", "")[:80], even_ended=True)
+    context = {"found": [face.system(system) for system in found[:SYSTEMS_MAX]]}
+    return respond.page(request, "guests/create_systems.html", context)
+
+
+def _ground(request: HttpRequest, wanted: str) -> tuple[list[tuple[str, str]], Ground]:
+    """The hosts to choose from, and what the chosen one has. Raises Denied, NotFound."""
+    actor = request.actor  # type: ignore[attr-defined]
+    places = desk.places(actor)
+    if not places:
+        raise Denied(verb=desk.VERB)
+    hosts = [(place.key, place.name) for place in places]
+    key = wanted if wanted in dict(hosts) else places[0].key
+    if wanted and key != wanted:
+        raise NotFound()
+    return hosts, desk.ground(actor, refs.host(key))
+
+
+def _fresh(request: HttpRequest, hosts: list[tuple[str, str]], ground: Ground) -> CreateForm:
+    """As the address says, with what suits for the rest."""
+    given = {name: value for name, value in request.GET.items() if name in CreateForm.base_fields}
+    initial = {**START, **given, "host": ground.host}
+    for name in _SWITCHES:
+        initial[name] = initial.get(name) in (True, "on", "1", "true")
+    pool, image = request.GET.get("pool", ""), initial.get("image", "")
+    if pool and image and "/" not in image:
+        initial["image"] = f"{pool}/{image}"
+    if "name" not in given:
+        actor = request.actor  # type: ignore[attr-defined]
+        initial["name"] = desk.free_name(actor, ground.host, "guest")
+    disks = 0 if initial["source"] == Source.IMPORT else 1
+    initial.update({f"disk-0-{name}": value for name, value in _disk(ground, pool).items()})
+    initial.update({f"card-0-{name}": value for name, value in _card(ground).items()})
+    rows = {"disk": disks, "card": 1 if ground.networks else 0}
+    return CreateForm(None, hosts=hosts, ground=ground, rows=rows, initial=initial)
+
+
+def _disk(ground: Ground, pool: str = "") -> dict[str, str]:
+    named = {record.name: uuid for uuid, record in ground.pools.items()}
+    chosen = pool if pool in ground.pools else named.get("default") or next(iter(ground.pools), "")
+    return {**DISK, "pool": chosen}
+
+
+def _card(ground: Ground) -> dict[str, str]:
+    named = {record.name: uuid for uuid, record in ground.networks.items()}
+    return {"network": named.get("default") or next(iter(ground.networks), "")}
+
+
+def _redrawn(data: QueryDict, act: str, hosts: list[tuple[str, str]], ground: Ground) -> CreateForm:
+    """The same values, not judged yet; rows numbered anew."""
+    initial: dict[str, Any] = {name: it for name, it in data.items() if not ROW.fullmatch(name)}
+    for name in _SWITCHES:
+        initial[name] = bool(data.get(name))
+    if act == "image":
+        guessed = systems.guess(str(data.get("image", "")).rpartition("/")[2])
+        initial["system"] = guessed.system.id if guessed else initial.get("system", "")
+    kept = {kind: _kept(data, kind, act) for kind in ("disk", "card")}
+    if act == "source" and initial.get("source") == Source.IMPORT and len(kept["disk"]) == 1:
+        kept["disk"] = []
+    elif act == "add-disk" or (act == "source" and not kept["disk"]):
+        kept["disk"] = [*kept["disk"], _disk(ground)][:DISKS_MAX]
+    if act == "add-card":
+        kept["card"] = [*kept["card"], _card(ground)][:CARDS_MAX]
+    for kind, rows in kept.items():
+        for number, values in enumerate(rows):
+            initial.update({f"{kind}-{number}-{name}": it for name, it in values.items()})
+    counts = {kind: len(rows) for kind, rows in kept.items()}
+    return CreateForm(None, hosts=hosts, ground=ground, rows=counts, initial=initial)
+
+
+def _kept(data: QueryDict, kind: str, act: str) -> list[dict[str, str]]:
+    """The rows of this kind in their order, without the one that is to go."""
+    found: dict[int, dict[str, str]] = {}
+    for name, value in data.items():
+        row = ROW.fullmatch(name)
+        if row and row[1] == kind and act != f"remove-{kind}-{row[2]}":
+            found.setdefault(int(row[2]), {})[name.rpartition("-")[2]] = str(value)
+    return [found[number] for number in sorted(found)]
+
+
+def _context(request: HttpRequest, form: CreateForm, ground: Ground) -> dict[str, Any]:
+    """The form beside what would be made of it."""
+    judged = form if form.is_bound else form.judged()
+    judged.is_valid()
+    wish = judged.wish()
+    seen = desk.preview(request.actor, refs.host(ground.host), wish)  # type: ignore[attr-defined]
+    wrong = {name: str(errors[0]) for name, errors in judged.errors.items()}
+    return {
+        "form": form,
+        "ground": ground,
+        "wish": wish,
+        "source": wish.source,
+        "plan": seen.plan,
+        "missing": _missing(form, {**seen.plan.faults, **wrong}),
+        "pieces": xml_text.pieces(seen.xml),
+        "xml": seen.xml,
+        "command": face.command(wish, seen.plan, ground.uri),
+        "boot_order": face.boot_order(seen.plan.spec),
+    }
+
+
+def _missing(form: CreateForm, faults: dict[str, str]) -> list[dict[str, str]]:
+    """What is still wanted, in the order of the page, each with the way to its field."""
+    names = [*(name for name in form.fields if name in faults), *faults]
+    return [
+        {"field": name, "label": str(form[name].label), "why": faults[name]}
+        if name in form.fields
+        else {"field": "", "label": "", "why": faults[name]}
+        for name in dict.fromkeys(names)
+    ]

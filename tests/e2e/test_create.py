@@ -1,0 +1,181 @@
+"""Creating guests in the browser: each source, from the form to a prompt on the serial console."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.portal import Portal
+from tests.e2e.test_consoles import terminal_says
+from tests.lab import bootsector
+from tests.lab.host import LabHost
+
+pytestmark = [pytest.mark.lab, pytest.mark.browser]
+PXE = """<network><name>pxe</name><bridge name='virbr9'/>
+<ip address='192.168.249.1' netmask='255.255.255.0'><tftp root='/var/lib/libvirt/tftp'/>
+<dhcp><range start='192.168.249.100' end='192.168.249.200'/><bootp file='tiny.0'/></dhcp></ip>
+</network>"""
+
+
+@pytest.fixture
+def images(lab: LabHost) -> Iterator[Path]:
+    """The folder of the pool `default`; what a test leaves there is removed."""
+    folder = lab.folder / "lib/images"
+    before = set(folder.iterdir())
+    yield folder
+    lab.clear()
+    for path in set(folder.iterdir()) - before:
+        path.unlink()
+
+
+@pytest.fixture
+def begin(portal: Portal, lab: LabHost, sign_in: Callable[..., Page]) -> Callable[..., Page]:
+    """The page of a new guest, when the portal knows what the pool holds."""
+
+    def open_(source: str, name: str, image: str = "") -> Page:
+        lab.virsh("pool-refresh", "default")
+        page = sign_in("ada")
+        page.goto(f"{portal.url}/guests/create/?source={source}&name={name}&memory=64+MiB")
+        if image:
+            option = page.locator("#id_image option", has_text=image)
+            for _try in range(40):
+                if option.count():
+                    break
+                page.wait_for_timeout(500)
+                page.reload()
+            page.select_option("#id_image", label=option.first.inner_text())
+        return page
+
+    return open_
+
+
+def create(page: Page) -> None:
+    """Press the button and wait for the job; open what was made."""
+    page.get_by_role("button", name="Create", exact=True).click()
+    page.wait_for_url(re.compile("/activity/jobs/"))
+    page.get_by_role("link", name="Open what was made").click(timeout=60_000)
+    page.wait_for_url(re.compile("/guests/lab/"))
+
+
+def answers_at_the_prompt(page: Page) -> None:
+    """The system from this disk runs, and hears what is typed."""
+    page.goto(page.url.partition("?")[0] + "?console=serial:serial0")
+    expect(page.locator(".console-state")).to_contain_text("You have the keyboard")
+    page.locator(".console-terminal").click()
+    for _try in range(30):
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(1000)
+        if bootsector.GREETING.strip() in page.locator(".console-terminal").inner_text():
+            break
+    page.keyboard.type("ada")
+    terminal_says(page, "login: ada")
+
+
+def test_a_disk_that_has_a_system_is_imported_and_boots(
+    begin: Callable[..., Page], images: Path, screenshots: Path
+) -> None:
+    bootsector.disk(images / "tiny.img")
+    page = begin("import", "imported", "tiny.img")
+    expect(page.locator("#create-facts")).to_contain_text("tiny.img")
+    page.get_by_text("As command").click()
+    expect(page.locator("#create-command")).to_contain_text("path=/var/lib/libvirt/images/tiny.img")
+    page.screenshot(path=screenshots / "create-import.png", full_page=True)
+    create(page)
+    expect(page).to_have_title(re.compile("imported"))
+    answers_at_the_prompt(page)
+
+
+def test_a_new_disk_is_empty_so_the_disc_boots(
+    begin: Callable[..., Page], images: Path, lab: LabHost
+) -> None:
+    bootsector.disc(images / "install.iso")
+    page = begin("iso", "installed", "install.iso")
+    expect(page.locator("#create-facts")).to_contain_text("disk, CD-ROM")
+    create(page)
+    answers_at_the_prompt(page)
+    assert "installed.qcow2" in lab.virsh("domblklist", "installed")
+
+
+def test_a_cloud_image_grows_and_its_answers_lie_on_a_disc(
+    begin: Callable[..., Page], images: Path, lab: LabHost
+) -> None:
+    raw = bootsector.disk(images / "cloud.raw")
+    command = ["qemu-img", "convert", "-O", "qcow2", raw, images / "cloud.qcow2"]
+    subprocess.run(command, check=True)
+    raw.unlink()
+    page = begin("cloud", "cloudy", "cloud.qcow2")
+    page.fill("#id_user", "li")
+    page.fill("#id_password", "open sesame")
+    page.fill("#id_keys", "ssh-rsa nonsense")
+    page.get_by_role("button", name="Create", exact=True).click()
+    wrong = page.locator("#field-keys .field-error")
+    expect(wrong).to_contain_text("Line 1")
+    expect(page.locator("#id_keys")).to_be_focused()
+    expect(page.locator("#id_user")).to_have_value("li")
+    page.fill("#id_keys", "")
+    create(page)
+    answers_at_the_prompt(page)
+    assert b"$6$rounds=" in (images / "cloudy-seed.iso").read_bytes()
+    assert "backing file: " in subprocess.run(
+        ["qemu-img", "info", "-U", images / "cloudy.qcow2"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+
+def test_a_guest_boots_from_the_network(
+    begin: Callable[..., Page], portal: Portal, images: Path, lab: LabHost, tmp_path: Path
+) -> None:
+    tftp = lab.folder / "lib/tftp"
+    tftp.mkdir(exist_ok=True)
+    tftp.chmod(0o755)
+    (tftp / "tiny.0").write_bytes(bootsector.sector())
+    (tmp_path / "pxe.xml").write_text(PXE)
+    lab.virsh("net-define", str(tmp_path / "pxe.xml"))
+    try:
+        lab.virsh("net-start", "pxe")
+        page = begin("pxe", "netted")
+        choice = page.locator("#id_card-0-network option", has_text="pxe")
+        for _try in range(40):
+            if choice.count():
+                break
+            page.wait_for_timeout(500)
+            page.reload()
+        page.select_option("#id_card-0-network", label=choice.first.inner_text())
+        create(page)
+        answers_at_the_prompt(page)
+    finally:
+        lab.clear()
+        lab.virsh("net-destroy", "pxe", check=False)
+        lab.virsh("net-undefine", "pxe", check=False)
+
+
+def test_an_empty_guest_is_defined_and_stays_off(
+    begin: Callable[..., Page], images: Path, lab: LabHost
+) -> None:
+    page = begin("empty", "bare")
+    page.get_by_role("button", name="Add a disk").click()
+    expect(page.get_by_role("group", name="Disk 2")).to_be_visible()
+    page.get_by_role("button", name="Leave out disk 1").click()
+    expect(page.get_by_role("group", name="Disk 2")).to_have_count(0)
+    page.fill("#id_disk-0-size", "3 GiB")
+    page.get_by_label("Start it at once").uncheck()
+    expect(page.locator("#create-facts")).to_contain_text("3 GiB")
+    create(page)
+    assert lab.state("bare") == "shut off"
+
+
+def test_the_button_stands_on_the_list_and_in_the_finder(
+    portal: Portal, sign_in: Callable[..., Page]
+) -> None:
+    page = sign_in("ada")
+    page.goto(f"{portal.url}/guests/")
+    page.locator("main").get_by_role("link", name="Create a guest").first.click()
+    expect(page.locator("main h1")).to_have_text("Create a guest")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("create a g")
+    expect(page.locator(".finder-results")).to_contain_text("Create a guest")
