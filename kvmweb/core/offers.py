@@ -28,6 +28,12 @@ class Obstacle(StrEnum):
     NOT_SUPPORTED = "not-supported"
     HOST_AWAY = "host-away"
     MAINTENANCE = "maintenance"
+    POOL_ACTIVE = "pool-active"
+    POOL_STOPPED = "pool-stopped"
+    POOL_FIXED = "pool-fixed"
+    POOL_TRANSIENT = "pool-transient"
+    VOLUME_USED = "volume-used"
+    VOLUME_RUNNING = "volume-running"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,10 +102,12 @@ def _volume(found: re.Match[str], _query: QueryDict) -> list[Region]:
         rev = overview.revision()
         try:
             row = volumes.show(actor, ref, identity)
-            pool = face.page(pools.show(actor, ref))
+            details = pools.show(actor, ref)
+            offers = volumes.offers(actor, ref, identity)
         except NotFound:
             return rev, {dom_id: render_to_string("storage/volume_gone.html", {"dom_id": dom_id})}
-        context = {"it": volume_face.page(ref, row), "pool": pool}
+        it = volume_face.page(ref, row, offers, details)
+        context = {"it": it, "pool": face.page(details)}
         return rev, {dom_id: render_to_string("storage/volume.html#body", context).strip()}
 
     wanted = {topics.of(ref), topics.volumes_of(ref), topics.of(ref.on_host), topics.GUESTS}

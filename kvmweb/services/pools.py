@@ -11,7 +11,7 @@ from kvmweb.core.records import HostState, PoolRecord
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_lists import Figures, PoolDetails
 from kvmweb.inventory import models as mirror
-from kvmweb.services import volume_users, volumes
+from kvmweb.services import storage_offers, volume_users, volumes
 from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.services.mirrored import Row, Shelf
 from kvmweb.store.models import Host
@@ -44,13 +44,17 @@ def show(actor: Actor, ref: Ref) -> PoolDetails:
     """One pool with everything its page shows beside its volumes. Raises NotFound."""
     rev = mirror.Revision.current()
     pool = volumes.pool_row(ref)
+    record, host = wire.from_plain(PoolRecord, pool.record), host_line(ref)
     return PoolDetails(
         ref=ref,
-        host=host_line(ref),
-        record=wire.from_plain(PoolRecord, pool.record),
+        host=host,
+        record=record,
         figures=figures(ref),
         guests=volume_users.of_pool(actor, pool),
         rev=rev,
+        offers=storage_offers.of(
+            actor, ref, storage_offers.Facts(record, host.is_up), storage_offers.OF_POOL
+        ),
     )
 
 

@@ -19,7 +19,7 @@ from django.db import connection
 
 from kvmweb.core import topics
 from kvmweb.core.errors import Busy, Fault, HostDown, Problem
-from kvmweb.core.refs import Ref
+from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.topics import Notice
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
 
 @internal("the guarded functions of power and descriptions call it")
 def carry_out(ref: Ref, verb: str, limit_s: float, arguments: dict[str, Any]) -> Outcome:
-    """Inside a guarded service: do it and name the outcome in the audit.
+    """Inside a guarded service: do it to this guest or pool and name the outcome in the audit.
 
     Raises: Busy when too much is under way on this host, HostDown, and the worker's problems.
     """
@@ -81,7 +81,8 @@ def _carry_out(ref: Ref, verb: str, limit_s: float, arguments: dict[str, Any]) -
 
 def _tell(ref: Ref) -> None:
     """Have every page look again: no event of the guest's own will make it."""
-    publisher.publish(Notice(topics.of(ref), str(ref)), Notice(topics.GUESTS, str(ref)))
+    listed = topics.POOLS if ref.kind is Kind.POOL else topics.GUESTS
+    publisher.publish(Notice(topics.of(ref), str(ref)), Notice(listed, str(ref)))
 
 
 @internal("a pure function")

@@ -10,12 +10,13 @@ from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import NotFound
-from kvmweb.core.records import VolumeRecord
+from kvmweb.core.offers import Offer
+from kvmweb.core.records import HostState, PoolRecord, VolumeRecord
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.core.volume_lists import Users, VolumeList, VolumeRow
 from kvmweb.inventory import models as mirror
-from kvmweb.services import volume_users
+from kvmweb.services import storage_offers, volume_users
 from kvmweb.services.guard import guarded, internal, open_to_all
 
 PAGE_SIZE = 100
@@ -55,6 +56,17 @@ def show(actor: Actor, ref: Ref, volume: str) -> VolumeRow:
     """One volume of this pool by its id. Raises NotFound."""
     pool = pool_row(ref)
     return _rows(actor, pool, [volume_row(ref, volume)])[0]
+
+
+@guarded("pool.view")
+def offers(actor: Actor, ref: Ref, volume: str) -> tuple[Offer, ...]:
+    """What can be done with this volume of this pool. Raises NotFound."""
+    pool = pool_row(ref)
+    row = volume_row(ref, volume)
+    users = volume_users.of_volumes(actor, ref.host, pool.name, [row]).get(row.uuid, _NOBODY)
+    is_up = mirror.HostMirror.objects.filter(host=ref.host, state=HostState.UP).exists()
+    facts = storage_offers.Facts(wire.from_plain(PoolRecord, pool.record), is_up, users)
+    return storage_offers.of(actor, ref, facts, storage_offers.OF_VOLUME)
 
 
 @open_to_all("judged inside: by the right to see its pool")

@@ -32,6 +32,16 @@ STEPS: dict[str, Text] = {
     "kernel": _("Fetch the installer"),
     "define": _("Define the guest"),
     "start": _("Start the guest"),
+    "delete-volumes": _("Delete the volumes"),
+    "stop-pool": _("Stop the pool"),
+    "delete-content": _("Remove its folder or volume group"),
+    "forget-pool": _("Forget the pool"),
+    "define-pool": _("Define the pool"),
+    "build-pool": _("Build it"),
+    "start-pool": _("Start the pool"),
+    "fill": _("Create and fill"),
+    "copy": _("Copy"),
+    "wipe": _("Overwrite"),
 }
 """What each step of a work is called; a kind of work adds its words."""
 

@@ -64,7 +64,8 @@ _PROBLEMS: dict[str, _Message] = {
     "busy": _Message(
         _("Another operation is at work on it."),
         _("Wait a moment and try again."),
-        tone="warn",
+        _("It is in use by %(users)s."),
+        "warn",
     ),
     "conflict": _Message(
         _("It was changed by someone else in the meantime. Nothing was written."),
@@ -133,6 +134,14 @@ OBSTACLES: dict[str, Text] = {
     offers.Obstacle.NOT_SUPPORTED: _("This host cannot do it."),
     offers.Obstacle.HOST_AWAY: _("The host is not answering."),
     offers.Obstacle.MAINTENANCE: _("The host is in maintenance: no guest starts there."),
+    offers.Obstacle.POOL_ACTIVE: _("The pool is active. Stop it first."),
+    offers.Obstacle.POOL_STOPPED: _("The pool is stopped. Start it first."),
+    offers.Obstacle.POOL_FIXED: _("libvirt cannot do this in a pool of this type."),
+    offers.Obstacle.POOL_TRANSIENT: _(
+        "The pool has no stored definition. It is gone when it stops."
+    ),
+    offers.Obstacle.VOLUME_USED: _("It is in use. Take it away from its users first."),
+    offers.Obstacle.VOLUME_RUNNING: _("A running guest writes to it. Shut the guest down first."),
 }
 
 _REASONS: dict[str, Text] = {

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.records import PoolRecord
 from kvmweb.core.volume_lists import PoolDetails
-from kvmweb.ui import links, volumes, words
+from kvmweb.ui import controls, links, storage_commands, volumes, words
+from kvmweb.ui.controls import Control
 from kvmweb.ui.volumes import UserLine
+from kvmweb.ui.words import Text
+
+_QUESTIONS: dict[str, Text] = {
+    "pool.start": _("Start %(name)s?"),
+    "pool.stop": _("Stop %(name)s?"),
+    "pool.refresh": _("Refresh %(name)s?"),
+    "pool.build": _("Build %(name)s?"),
+    "pool.delete": _("Delete the pool %(name)s?"),
+}
+_WARNINGS: dict[str, Text] = {
+    "pool.stop": _(
+        "Nothing is deleted. Running guests go on, but none of these can be started, and no volume "
+        "be made, until the pool is started again."
+    ),
+}
+_MAIN = ("pool.start", "volume.create", "pool.refresh")
+_MENU = (("pool.start", "pool.stop", "pool.refresh"), ("pool.build", "pool.delete"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +40,14 @@ class PoolPage:
     shown: words.State
     is_stale: bool
     guests: tuple[UserLine, ...]
+    by_verb: dict[str, Control]
+    main: tuple[Control, ...]
+    menu: tuple[tuple[Control, ...], ...]
+
+    @property
+    def autostart(self) -> Control:
+        """The switch."""
+        return self.by_verb["pool.autostart"]
 
     @property
     def record(self) -> PoolRecord:
@@ -40,6 +68,14 @@ class PoolPage:
 
 def page(details: PoolDetails) -> PoolPage:
     """Everything ready for the templates, in the language that is active now."""
+    ref, record = details.ref, details.record
+    found = {
+        offer.verb: controls.of(
+            replace(offer, command=storage_commands.pool(details.host.uri, offer.verb, record)), ref
+        )
+        for offer in details.offers
+    }
+    wanted = _MAIN[1:] if record.is_active else _MAIN[:1]
     return PoolPage(
         details=details,
         dom_id=details.ref.dom_id,
@@ -47,4 +83,17 @@ def page(details: PoolDetails) -> PoolPage:
         shown=words.activity(details.record.is_active),
         is_stale=not details.host.is_up,
         guests=tuple(volumes.user_line(user) for user in details.guests.seen),
+        by_verb=found,
+        main=tuple(found[verb] for verb in wanted if verb in found),
+        menu=tuple(tuple(found[verb] for verb in group if verb in found) for group in _MENU),
     )
+
+
+def question(verb: str, name: str) -> str:
+    """What a dialog asks before this verb."""
+    return str(_QUESTIONS[verb]) % {"name": name}
+
+
+def warning(verb: str) -> Text:
+    """What it means; empty for the harmless verbs."""
+    return _WARNINGS.get(verb, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,12 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core import plain
+from kvmweb.core.offers import Offer
 from kvmweb.core.refs import Ref
 from kvmweb.core.volume_filter import SORTS, VolumeFilter
-from kvmweb.core.volume_lists import User, VolumeList, VolumeRow
-from kvmweb.ui import links
+from kvmweb.core.volume_lists import PoolDetails, User, VolumeList, VolumeRow
+from kvmweb.ui import controls, links, storage_commands, words
+from kvmweb.ui.controls import Control
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
@@ -34,7 +37,13 @@ NOTES: dict[str, Text] = {
     "sort": _("order"),
     "page": _("page"),
 }
+_SHOWN = ("volume.resize", "volume.clone", "volume.wipe", "volume.delete")
+"""Acts of the menu, in their order."""
+_MAIN = ("volume.resize", "volume.clone", "volume.delete")
+_GRAVE = ("volume.wipe", "volume.delete")
 _SAID: dict[str, Text] = {
+    "actions": _("Actions"),
+    "more": "⋮",
     **LABELS,
     "backing": _("Builds on"),
     "users": _("Used by"),
@@ -103,6 +112,22 @@ def url(pool: Ref, volume: str) -> str:
 def shown_name(name: str) -> str:
     """A name in one line; nothing in it hides or turns the text around it."""
     return plain.line(name, NAME_MAX)
+
+
+def copy_name(name: str) -> str:
+    """What a copy is called unless somebody says otherwise: `disk.qcow2` to `disk-copy.qcow2`."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}-copy.{ending}" if dot and stem else f"{name}-copy"
+
+
+def _control(pool: Ref, row: VolumeRow, offer: Offer, details: PoolDetails | None) -> Control:
+    made = controls.of(offer, pool)
+    uri, record = (details.host.uri, details.record) if details else ("", None)
+    return replace(
+        made,
+        url=f"{url(pool, row.ref.id)}{words.verb(offer.verb).path}/",
+        command=storage_commands.volume(uri, offer.verb, record, row.record) if record else "",
+    )
 
 
 def sayings() -> dict[str, Text]:
@@ -178,6 +203,28 @@ class VolumePage:
     users: tuple[UserLine, ...]
     hidden: int
     chain: tuple[str, ...]
+    controls: tuple[Control, ...] = ()
+
+    @property
+    def commands(self) -> dict[str, str]:
+        """The virsh line of each act, by its last word."""
+        return {it.verb.rpartition(".")[2]: it.command for it in self.controls}
+
+    @property
+    def main(self) -> tuple[Control, ...]:
+        """The buttons beside the name."""
+        return tuple(it for it in self.controls if it.verb in _MAIN)
+
+    @property
+    def groups(self) -> tuple[tuple[Control, ...], ...]:
+        """The menu: what is harmless, what loses data."""
+        grave = tuple(it for it in self.controls if it.verb in _GRAVE)
+        return (tuple(it for it in self.controls if it not in grave), grave)
+
+    @property
+    def is_written(self) -> bool:
+        """A running guest has it."""
+        return any(user.is_active for user in self.users)
 
     @property
     def dom_id(self) -> str:
@@ -185,9 +232,14 @@ class VolumePage:
         return self.line.dom_id
 
 
-def page(pool: Ref, row: VolumeRow) -> VolumePage:
-    """Everything about one volume."""
+def page(
+    pool: Ref, row: VolumeRow, offers: Iterable[Offer] = (), details: PoolDetails | None = None
+) -> VolumePage:
+    """Everything about one volume. details: of its pool, for the commands of the offers."""
     return VolumePage(
+        controls=tuple(
+            _control(pool, row, offer, details) for offer in offers if offer.verb in _SHOWN
+        ),
         line=line(pool, row),
         users=tuple(user_line(user) for user in row.users.seen),
         hidden=row.users.hidden,

@@ -31,7 +31,7 @@ def detail(request: HttpRequest, host: str, uuid: UUID, volume: UUID) -> HttpRes
     row = desk.show(request.actor, ref, str(volume))  # type: ignore[attr-defined]
     context = {
         "pool": pool_face.page(details),
-        "it": face.page(ref, row),
+        "it": face.page(ref, row, desk.offers(request.actor, ref, str(volume)), details),  # type: ignore[attr-defined]
         "live_rev": details.rev,
     }
     return respond.page(request, "storage/volume.html", context)

@@ -11,6 +11,7 @@ GUEST = f"/guests/east/{plain.uuid(1)}/"
 JOB = f"/activity/jobs/{plain.uuid(5)}/"
 POOL = f"/storage/east/{plain.uuid(21)}/"
 VOLUME = f"{POOL}volumes/{refs.volume_id(plain.uuid(21), 'disk')}/"
+IN_POOL = VOLUME.removeprefix(POOL)
 NO_GUEST = f"/guests/east/{plain.uuid(99)}/"
 
 SUBJECTS = (
@@ -117,7 +118,18 @@ ROUTES = [
     listed("hosts", "/hosts/"),
     listed("storage", "/storage/"),
     pool("pool", "", SEE_HOST),
-    pool("volume", VOLUME.removeprefix(POOL), SEE_HOST),
+    pool("pool_act", "start/", ADMIN, "post"),
+    pool("pool_act", "stop/", SEE_HOST),
+    pool("pool_autostart", "autostart/", ADMIN, "post", enabled="on"),
+    pool("pool_build", "build/", ADMIN, "post"),
+    pool("pool_delete", "delete/", ADMIN, "post"),
+    pool("volume_create", "create/", ADMIN, "post", name="a", capacity="1G"),
+    pool("volume", IN_POOL, SEE_HOST),
+    pool("volume_actions", f"{IN_POOL}actions/", SEE_HOST),
+    pool("volume_resize", f"{IN_POOL}resize/", ADMIN, "post", capacity="2G"),
+    pool("volume_clone", f"{IN_POOL}clone/", ADMIN, "post", name="b", into=plain.uuid(21)),
+    pool("volume_wipe", f"{IN_POOL}wipe/", ADMIN, "post", algorithm="zero", typed="disk"),
+    pool("volume_delete", f"{IN_POOL}delete/", ADMIN, "post", typed="disk"),
     Route(
         "volume_found", f"/storage/volumes/east/{VOLUME.split('/')[-2]}/", SEE_HOST,
         hidden=WITH_RIGHTS - SEE_HOST,
