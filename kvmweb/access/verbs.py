@@ -59,6 +59,7 @@ _CHANGE = [
     ("volume.delete", Kind.POOL),
     ("volume.attach", Kind.POOL),
     ("volume.upload", Kind.POOL),
+    ("volume.trust", Kind.POOL),
     ("volume.download", Kind.POOL),
     ("host.add", None),
     ("host.remove", Kind.HOST),

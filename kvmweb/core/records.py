@@ -204,6 +204,20 @@ class VolumeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSizes:
+    """What a volume is to somebody who wants its data. Source: virStorageVolGetInfoFlags.
+
+    size: bytes of the file or device itself: what a download has. modified_at: as libvirt says it.
+    """
+
+    size: int
+    capacity: int
+    allocation: int
+    key: str
+    modified_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkRecord:
     """One virtual network, list level. Source: network XML.
 

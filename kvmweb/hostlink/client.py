@@ -30,6 +30,9 @@ PATIENCE: Final[dict[str, float]] = {
     "volume.create": 60.0,
     "volume.resize": 30.0,
     "volume.delete": 30.0,
+    "volume.measure": 10.0,
+    "volume.upload": 15.0,
+    "volume.download": 15.0,
     "host.facts": 8.0,
 }
 """Verbs that may take longer on a healthy host. A host that stops answering is noticed by its

@@ -13,7 +13,16 @@ from typing import Any
 from kvmweb.core.hosts import Part
 from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
-from kvmweb.hypervisor import actions, creation, hosts, pools, screens, secrets, volume_acts
+from kvmweb.hypervisor import (
+    actions,
+    creation,
+    hosts,
+    images,
+    pools,
+    screens,
+    secrets,
+    volume_acts,
+)
 
 Work = Callable[..., Any]
 
@@ -136,6 +145,7 @@ VOLUMES: dict[str, Act] = {
     "volume.resize": Act(volume_acts.resize, STORAGE, "volume"),
     "volume.delete": Act(volume_acts.delete, STORAGE, "volume", nothing),
     "volume.look": Act(volume_acts.look, STORAGE),
+    "volume.measure": Act(images.measure, STORAGE),
 }
 
 HOSTS: dict[str, Act] = {

@@ -16,6 +16,7 @@ import libvirt
 
 from kvmweb.core import errors, flows
 from kvmweb.hypervisor import faults
+from kvmweb.hypervisor.volume_acts import find
 
 log = logging.getLogger(__name__)
 
@@ -122,13 +123,6 @@ def open_download(
         stream = connection.newStream(0)
         volume.download(stream, int(offset), int(length), _DOWN)
     return _flow(stream, int(length), is_upload=False)
-
-
-def find(connection: libvirt.virConnect, uuid: str, name: str) -> libvirt.virStorageVol:
-    """The volume of this name in this pool. Raises NotFound, WrongState."""
-    with faults.translated():
-        pool = connection.storagePoolLookupByUUIDString(str(uuid))
-        return pool.storageVolLookupByName(str(name))
 
 
 def _flow(stream: Any, length: int, *, is_upload: bool) -> tuple[Flow, int]:

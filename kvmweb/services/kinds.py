@@ -5,6 +5,11 @@ Not at the top of `job_worker`: these modules ask for jobs themselves.
 
 from __future__ import annotations
 
-from kvmweb.services import creation_work, pool_acts, volume_works
+from kvmweb.services import (
+    creation_work,
+    pool_acts,
+    uploads_line,
+    volume_works,
+)
 
-__all__ = ["creation_work", "pool_acts", "volume_works"]
+__all__ = ["creation_work", "pool_acts", "uploads_line", "volume_works"]

@@ -6,12 +6,14 @@ from kvmweb.store.hosts import Host
 from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
 from kvmweb.store.sessions import Session
+from kvmweb.store.uploads import Image, TransferTicket, Upload
 
 __all__ = [
     "AuditEntry",
     "CustomRole",
     "Grant",
     "Host",
+    "Image",
     "Job",
     "JobWorker",
     "Person",
@@ -22,4 +24,6 @@ __all__ = [
     "SetupLink",
     "Team",
     "Ticket",
+    "TransferTicket",
+    "Upload",
 ]

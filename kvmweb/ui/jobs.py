@@ -42,6 +42,10 @@ STEPS: dict[str, Text] = {
     "fill": _("Create and fill"),
     "copy": _("Copy"),
     "wipe": _("Overwrite"),
+    "checksum": _("Compute the checksum"),
+    "reach": _("Reach the address"),
+    "fetch": _("Fetch"),
+    "inspect": _("Inspect the image"),
 }
 """What each step of a work is called; a kind of work adds its words."""
 

@@ -6,8 +6,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from kvmweb.web import (
     consoles,
-    devices,
     creation,
+    devices,
     guest_page,
     guests,
     health,
@@ -23,6 +23,7 @@ from kvmweb.web import (
     preferences,
     search,
     secrets,
+    uploads,
     volume_acts,
     volumes,
 )
@@ -73,6 +74,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{POOL}delete/", pool_acts.delete, name="pool_delete"),
     path(f"{POOL}create/", volume_acts.create, name="volume_create"),
     path(VOLUME, volumes.detail, name="volume"),
+    *uploads.urlpatterns,
     path(f"{VOLUME}actions/", volume_acts.actions, name="volume_actions"),
     path(f"{VOLUME}resize/", volume_acts.resize, name="volume_resize"),
     path(f"{VOLUME}clone/", volume_acts.clone, name="volume_clone"),

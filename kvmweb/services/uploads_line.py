@@ -1,0 +1,205 @@
+"""The data of an upload: who may send it, into which descriptor, and what becomes of it then."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from kvmweb.access import judge
+from kvmweb.core import errors, tokens
+from kvmweb.core.actors import Actor
+from kvmweb.core.flows import Verdict
+from kvmweb.core.images import Format
+from kvmweb.core.refs import Ref
+from kvmweb.core.uploads import UploadRecord, UploadState
+from kvmweb.hostlink import client
+from kvmweb.services import images, jobs, people, sessions, uploads, works
+from kvmweb.services.guard import guarded, internal, open_to_all
+from kvmweb.services.works import Arguments, Work
+from kvmweb.store.models import Person, TransferTicket, Upload
+
+log = logging.getLogger(__name__)
+
+HELD = timedelta(seconds=15)
+"""A request that moves data says so every few seconds; then it is believed to be dead."""
+_RESUMABLE = ("host-down", "busy", "fault")
+
+
+@dataclass(slots=True)
+class Opened:
+    """Where the data goes. left: bytes that may still come."""
+
+    line: socket.socket
+    left: int
+
+
+@open_to_all("the ticket is the proof of who asks; it is judged again by what it opens")
+def holder(secret: str, way: str, ref: Ref, address: str) -> tuple[Actor, TransferTicket]:
+    """Who holds this ticket for this pool. Raises Denied for one that is old, or of no session."""
+    found = TransferTicket.objects.filter(
+        token_hash=tokens.fingerprint(secret),
+        way=way,
+        pool=str(ref),
+        expires_at__gt=timezone.now(),
+    ).first()
+    if found is not None:
+        person = Person.objects.get(pk=found.person_id)
+        actor = Actor(person.pk, str(person), found.session, address)
+        if person.is_active and people.is_live(actor):
+            return actor, found
+    raise errors.Denied("the ticket is old or not known", ref=str(ref))
+
+
+@guarded("volume.upload", is_audited=False)
+def take(actor: Actor, ref: Ref, upload_id: UUID, offset: int) -> Opened:
+    """A descriptor for the data from this offset on. One request at a time holds it.
+
+    Raises: NotFound, Busy (another request sends), Conflict (it goes on elsewhere: `offset`), and
+    what opening the stream raises.
+    """
+    now = timezone.now()
+    here = Upload.objects.filter(pk=upload_id, pool=str(ref), person_id=actor.person_id)
+    free = here.filter(Q(held_until=None) | Q(held_until__lt=now), state=UploadState.MOVING)
+    if not free.update(held_until=now + HELD):
+        upload = here.first()
+        if upload is None:
+            raise errors.NotFound(ref=f"upload:{upload_id}")
+        if upload.state != UploadState.MOVING:
+            raise errors.Conflict("this upload is over", state=upload.state)
+        raise errors.Busy("another request sends this file")
+    upload = here.get()
+    try:
+        if offset != upload.offset:
+            raise errors.Conflict("it goes on elsewhere", offset=str(upload.offset))
+        left = upload.size - upload.offset
+        line, _ = client.take(
+            ref.host, "volume.upload", uuid=ref.id, name=upload.name, offset=offset, length=left
+        )
+    except errors.Problem as problem:
+        here.update(held_until=None)
+        if isinstance(problem, errors.NotFound):
+            uploads.refuse(upload, "gone", problem.detail)
+        raise
+    return Opened(line, left)
+
+
+@guarded("volume.upload", is_audited=False)
+def hold(actor: Actor, ref: Ref, upload_id: UUID) -> bool:
+    """Data still moves, and whoever sends a file is not idle; False when it was given up."""
+    sessions.touch(actor)
+    here = Upload.objects.filter(pk=upload_id, pool=str(ref), state=UploadState.MOVING)
+    return bool(here.update(held_until=timezone.now() + HELD))
+
+
+@open_to_all("judged inside: it only ever ends what is open")
+def may_go_on(actor: Actor, ref: Ref, verb: str) -> bool:
+    """Whether this transfer is still allowed: the session stands, and the right."""
+    return people.is_live(actor) and judge.can(actor, verb, ref)
+
+
+@open_to_all("ends what a request was let in for; the right may be gone by now, the data is not")
+def settle(upload_id: UUID, verdict: Verdict) -> UploadRecord | None:
+    """A request has ended: what libvirt confirmed is safe; with the last byte the image is read.
+
+    None when it was given up meanwhile.
+    """
+    upload = Upload.objects.filter(pk=upload_id, state=UploadState.MOVING).first()
+    if upload is None:
+        return None
+    upload.offset = min(upload.size, upload.offset + verdict.moved)
+    upload.moved_at = timezone.now()
+    upload.held_until = None
+    upload.save(update_fields=["offset", "moved_at", "held_until"])
+    if verdict.problem and verdict.problem not in _RESUMABLE:
+        uploads.refuse(
+            upload, "full" if verdict.problem == "quota" else verdict.problem, verdict.detail
+        )
+    elif upload.offset == upload.size:
+        _finish(upload)
+    return uploads.record(upload)
+
+
+@internal("the clockwork")
+def sweep() -> None:
+    """Read the images whose reader died."""
+    old = timezone.now() - timedelta(minutes=2)
+    for upload in Upload.objects.filter(state=UploadState.CHECKING, job=None, moved_at__lt=old):
+        _finish(upload)
+
+
+def _finish(upload: Upload) -> None:
+    """Read the header; a checksum takes a job."""
+    Upload.objects.filter(pk=upload.pk).update(state=UploadState.CHECKING)
+    upload.state = UploadState.CHECKING
+    try:
+        is_fit = _examine(upload)
+    except errors.HostDown:
+        log.info("%s waits for its host to be examined", upload)
+        return
+    if not is_fit:
+        return
+    if upload.wants_checksum:
+        actor = Actor(upload.person_id, str(upload.person))
+        steps = [works.waiting("checksum", upload.name)]
+        upload.job = jobs.ask(actor, "volume.check", steps, upload=str(upload.pk))
+        upload.save(update_fields=["job"])
+        return
+    uploads.accept(upload)
+
+
+def _examine(upload: Upload) -> bool:
+    ref = Ref.parse(upload.pool)
+    try:
+        found = images.examine(
+            ref, upload.name, upload.size, Format(upload.format), is_trusted=upload.is_trusted
+        )
+        upload.facts = found.plain()
+        upload.save(update_fields=["facts"])
+        if not found.refusals:
+            images.keep(ref, upload.name, found, images.FIT)
+            return True
+    except errors.NotFound as problem:
+        uploads.refuse(upload, "gone", problem.detail)
+        return False
+    uploads.refuse(upload, found.refusals[0], _named(found))
+    return False
+
+
+def _named(found: images.Finding) -> str:
+    facts = found.facts
+    return ", ".join(filter(None, (facts.backing, facts.data_file, *facts.others)))[:500]
+
+
+@works.carries("volume.check")
+def _check(work: Work, arguments: Arguments) -> None:
+    """Read the whole volume back and compare its checksum."""
+    upload = Upload.objects.get(pk=arguments["upload"])
+    work.undo("upload.check_again", upload=arguments["upload"])
+    with work.step("checksum", upload.name):
+        try:
+            found = images.digest(
+                Ref.parse(upload.pool),
+                upload.name,
+                upload.size,
+                lambda done: work.report(done, upload.size),
+            )
+        except errors.Cancelled:
+            uploads.refuse(upload, "cancelled", "")
+            raise
+        upload.facts = {**upload.facts, "sha256": found}
+        if upload.sha256 and found != upload.sha256:
+            uploads.refuse(upload, "checksum", found)
+            raise errors.Invalid(f"SHA-256 is {found}")
+    uploads.accept(upload)
+
+
+@works.undoes("upload.check_again")
+def _check_again(*, upload: str) -> None:
+    """The host or the worker went away: the clock asks for another check."""
+    Upload.objects.filter(pk=upload, state=UploadState.CHECKING).update(job=None)
