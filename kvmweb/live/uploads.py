@@ -1,6 +1,6 @@
 """The data of an upload, from the request's body into the worker's descriptor, piece by piece.
 
-`PUT /storage/<host>/<pool>/uploads/<upload>/` with a transfer ticket in a header. It begins at
+`PUT /storage/<host>/<pool>/uploads/<upload>/data` with a transfer ticket in a header. It begins at
 `Upload-Offset`, or where `Content-Range` says; without both at the beginning. Nothing is kept on
 the way: a piece is read when the one before was taken, so a slow pool slows the sender.
 """
@@ -24,7 +24,7 @@ from kvmweb.services import uploads_line
 log = logging.getLogger(__name__)
 
 PLACE = re.compile(
-    r"/storage/(?P<host>[a-z0-9-]+)/(?P<pool>[0-9a-f-]{36})/uploads/(?P<upload>[0-9a-f-]{36})/"
+    r"/storage/(?P<host>[a-z0-9-]+)/(?P<pool>[0-9a-f-]{36})/uploads/(?P<upload>[0-9a-f-]{36})/data"
 )
 RANGE = re.compile(rb"bytes (\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)")
 HOLD_EVERY_S = 2.0

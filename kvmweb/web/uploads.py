@@ -89,7 +89,7 @@ def begin(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
             secret = desk.ticket(actor, ref, record.id, is_for_command=is_for_command)
             said["ticket"] = secret
             if is_for_command:
-                url = request.build_absolute_uri(said["url"])
+                url = request.build_absolute_uri(said["data_url"])
                 said["command"] = face.upload_command(url, secret, record.name)
     except Problem as problem:
         return _refused(problem)
@@ -118,9 +118,11 @@ def cancel(request: HttpRequest, host: str, uuid: UUID, upload: UUID) -> HttpRes
 
 def _said(ref: Ref, record: UploadRecord) -> dict[str, Any]:
     line = face.line(record)
+    url = reverse("upload", args=[ref.host, ref.id, record.id])
     return {
         "id": str(record.id),
-        "url": reverse("upload", args=[ref.host, ref.id, record.id]),
+        "url": url,
+        "data_url": f"{url}data",
         "offset": record.offset,
         "size": record.size,
         "state": record.state,
