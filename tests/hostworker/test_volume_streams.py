@@ -151,7 +151,7 @@ def test_a_caller_that_dies_leaves_no_line_behind(worker, pool, volume) -> None:
 def _is_free(worker: WorkerProcess, pool: str, name: str) -> bool:
     try:
         line, _ = worker.take("volume.download", uuid=pool, name=name)
-    except errors.Busy:
+    except (errors.Busy, errors.HostDown):
         return False
     line.close()
     return True
