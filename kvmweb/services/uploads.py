@@ -65,6 +65,12 @@ def begin(actor: Actor, ref: Ref, wish: Wish) -> UploadRecord:
     return record(upload)
 
 
+@guarded("pool.view")
+def may(actor: Actor, ref: Ref) -> bool:
+    """Whether this person may upload into this pool: what its page shows."""
+    return judge.can(actor, "volume.upload", ref)
+
+
 @guarded("volume.upload", is_audited=False)
 def may_trust(actor: Actor, ref: Ref) -> bool:
     """Whether this person may let an image name other files."""

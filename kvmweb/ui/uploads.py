@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kvmweb.core import errors, refs
 from kvmweb.core.errors import Invalid, Problem
 from kvmweb.core.images import Format, Trouble
 from kvmweb.core.uploads import UploadRecord, UploadState
-from kvmweb.ui import messages, volumes
+from kvmweb.ui import links, messages, volumes
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import State, Text
 
@@ -75,6 +77,38 @@ _WHY: dict[str, Text] = {
 }
 
 
+_SAID: dict[str, Text] = {
+    "waiting": _("Waiting"),
+    "moving": _("Uploading"),
+    "broken": _("Connection lost"),
+    "checking": _("Being checked"),
+    "done": _("Done"),
+    "refused": _("Refused"),
+    "failed": _("Not possible"),
+    "cancelled": _("Cancelled"),
+    "cancel": _("Cancel"),
+    "put-away": _("Put away"),
+    "moving-figures": _("%done% of %all%, %speed%/s, %left% left"),
+    "first-figures": _("%done% of %all%"),
+    "broken-figures": _("%done% of %all% are safe. It goes on by itself."),
+    "checking-figures": _("All is there. It is being read before anybody may use it."),
+    "seconds": pgettext_lazy("time left", "%n% s"),
+    "minutes": pgettext_lazy("time left", "%n% min"),
+    "hours": pgettext_lazy("time left", "%n% h"),
+    "one-checksum": _("A checksum is of one file: choose one file, or leave the checksum out."),
+    "unreached": _("The portal does not answer. Try again."),
+    "fault": _("Something went wrong in the portal."),
+}
+"""What the script says; %name% is filled in by it."""
+
+ICONS = {"good": "good", "bad": "bad", "warn": "unlink", "calm": "off", "busy": "busy"}
+
+
+def words() -> str:
+    """As the script reads them."""
+    return json.dumps({name: str(said) for name, said in _SAID.items()}, ensure_ascii=False)
+
+
 @dataclass(frozen=True, slots=True)
 class UploadLine:
     """One upload as the pool's page lists it. sentence: why it was refused; url: of its volume."""
@@ -85,6 +119,16 @@ class UploadLine:
     sentence: str
     notes: list[str]
     url: str
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody can go on with it."""
+        return self.record.state in (UploadState.DONE, UploadState.REFUSED)
+
+    @property
+    def record_url(self) -> str:
+        """Where it is asked about."""
+        return f"{links.of(self.record.pool)}uploads/{self.record.id}/"
 
 
 def line(record: UploadRecord) -> UploadLine:

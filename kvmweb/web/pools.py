@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from kvmweb.core import refs
 from kvmweb.core.volume_filter import VolumeFilter
-from kvmweb.services import overview, volumes
+from kvmweb.services import overview, uploads, volumes
 from kvmweb.services import pools as desk
 from kvmweb.ui import links
 from kvmweb.ui import pools as face
@@ -42,6 +42,7 @@ def detail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     context = {
         "it": face.page(details),
         "live_rev": details.rev,
+        "may_upload": uploads.may(request.actor, ref),  # type: ignore[attr-defined]
         **volume_face.listing(ref, found),
     }
     response = respond.page(request, "storage/detail.html", context, part="listing")

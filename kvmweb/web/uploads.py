@@ -57,26 +57,43 @@ def dialog(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     """Choose files, or copy the command; linkable, and a page of its own without htmx."""
     ref = refs.pool(host, str(uuid))
     actor = request.actor  # type: ignore[attr-defined]
-    unfinished = desk.mine(actor, ref)
     context = {
+        **_listed(request, ref),
         "pool": pools.get(actor, ref),
         "form": WishForm(),
         "may_trust": desk.may_trust(actor, ref),
-        "lines": [face.line(record) for record in unfinished],
         "title": _("Upload images"),
         "name": "upload",
         "back_url": links.of(ref),
         "back_label": pools.get(actor, ref).name,
         "frame": respond.frame(request),
-        "begin_url": reverse("uploads", args=[host, uuid]),
+        "is_page": not request.htmx,  # type: ignore[attr-defined]
     }
     return respond.page(request, "storage/upload.html", context)
 
 
-@require_POST
-def begin(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
-    """Where to send the file, from which byte on, and with which ticket; or why not, in words."""
+@require_http_methods(["GET", "HEAD", "POST"])
+def uploads(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """One's own uploads into this pool, as a part of its page; POST begins one."""
     ref = refs.pool(host, str(uuid))
+    if request.method == "POST":
+        return begin(request, ref)
+    return respond.page(request, "storage/uploads.html", _listed(request, ref))
+
+
+def _listed(request: HttpRequest, ref: Ref) -> dict[str, Any]:
+    place = [ref.host, ref.id]
+    return {
+        "lines": [face.line(record) for record in desk.mine(request.actor, ref)],  # type: ignore[attr-defined]
+        "begin_url": reverse("uploads", args=place),
+        "dialog_url": reverse("upload_dialog", args=place),
+        "words": face.words(),
+        "icons": face.ICONS,
+    }
+
+
+def begin(request: HttpRequest, ref: Ref) -> HttpResponse:
+    """Where to send the file, from which byte on, and with which ticket; or why not, in words."""
     actor = request.actor  # type: ignore[attr-defined]
     form = WishForm(request.POST)
     if not form.is_valid():
@@ -105,7 +122,7 @@ def show(request: HttpRequest, host: str, uuid: UUID, upload: UUID) -> HttpRespo
     return JsonResponse(_said(ref, record))
 
 
-@require_http_methods(["POST"])
+@require_POST
 def cancel(request: HttpRequest, host: str, uuid: UUID, upload: UUID) -> HttpResponse:
     """Give it up, or put away how it ended."""
     ref = refs.pool(host, str(uuid))
@@ -140,7 +157,7 @@ def _refused(problem: Problem) -> JsonResponse:
 POOL = "storage/<slug:host>/<uuid:uuid>/"
 urlpatterns: list[URLPattern] = [
     path(f"{POOL}upload/", dialog, name="upload_dialog"),
-    path(f"{POOL}uploads/", begin, name="uploads"),
+    path(f"{POOL}uploads/", uploads, name="uploads"),
     path(f"{POOL}uploads/<uuid:upload>/", show, name="upload"),
     path(f"{POOL}uploads/<uuid:upload>/cancel/", cancel, name="upload_cancel"),
 ]
