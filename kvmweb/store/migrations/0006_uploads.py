@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("store", "0003_job_undo"),
+        ("store", "0005_host_maintenance"),
     ]
 
     operations = [
