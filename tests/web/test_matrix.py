@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -98,11 +99,17 @@ def expected(route: Route, subject: str) -> str:
 
 def names_a_thing(route: Route) -> bool:
     """For whom nothing exists, no thing does; lists and forms refuse in words."""
-    return any("<" in door.address for door in charter.pages() if door.name == route.name)
+    return any("<" in door.address for door in doors() if door.name == route.name)
+
+
+@functools.cache
+def doors() -> tuple[charter.Door, ...]:
+    """Read once: the charter reads the source of every view."""
+    return tuple(charter.pages())
 
 
 def test_every_address_is_in_the_table() -> None:
-    named = {door.name for door in charter.pages()}
+    named = {door.name for door in doors()}
     assert named - {route.name for route in ROUTES} == set(), "add it to tests/web/routes.py"
     assert {route.name for route in ROUTES} - named == set()
 
