@@ -16,6 +16,7 @@ from pathlib import Path
 import libvirt
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench import figures
 from tests.e2e.portal import Portal
 from tests.lab.host import LabHost
 
@@ -39,15 +40,18 @@ def main() -> None:
     """Print the tables."""
     with tempfile.TemporaryDirectory(prefix="kvmweb-bench-") as folder, sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        figures.heading("from libvirt's event to the open page")
         with LabHost("bench", 211) as lab:
             lab.define_guest("bench01", start=True)
             portal = prepared(Path(folder) / "live", lab.uri)
             try:
                 page = signed_in(browser, portal)
-                weights(browser, portal)
                 changes(page, lab)
+                figures.heading("first load, nothing cached")
+                weights(browser, portal)
             finally:
                 portal.stop()
+        figures.heading(f"memory with {GUESTS} guests of the test driver, one list open")
         memory(browser, Path(folder) / "many")
         browser.close()
 
@@ -90,7 +94,8 @@ def weights(browser: Browser, portal: Portal) -> None:
         )
         page.goto(f"{portal.url}{address}", wait_until="networkidle" if address == "/" else "load")
         page.wait_for_timeout(1500)
-        print(f"first load of {address:10} {sum(carried) / 1000:8.1f} KB in {len(carried)} answers")
+        kilobytes = sum(carried) / 1000
+        figures.show(f"{address} in {len(carried)} answers", kilobytes, "KB", most=400)
         fresh.close()
 
 
@@ -116,10 +121,9 @@ def changes(page: Page, lab: LabHost) -> None:
         delays.append((page.evaluate("() => window.seen.at(-1)") - stamps[0]) * 1000)
         time.sleep(0.2)
     delays.sort()
-    print(
-        f"event to DOM, {CHANGES} changes: median {statistics.median(delays):.0f} ms, "
-        f"p95 {delays[int(CHANGES * 0.95) - 1]:.0f} ms, most {delays[-1]:.0f} ms (asked: 30, 100)"
-    )
+    figures.show(f"{CHANGES} changes: median", statistics.median(delays), "ms", most=30)
+    figures.show("95 of a hundred within", delays[int(CHANGES * 0.95) - 1], "ms", most=100)
+    figures.show("slowest", delays[-1], "ms")
 
 
 def events() -> None:
@@ -130,23 +134,18 @@ def events() -> None:
 
 def memory(browser: Browser, folder: Path) -> None:
     """All processes of the portal with 200 guests and one open list."""
-    guests = "".join(
-        f"<domain type='test'><name>guest-{number:04}</name><memory>1048576</memory>"
-        "<os><type>hvm</type></os></domain>"
-        for number in range(GUESTS)
-    )
-    described = folder.with_suffix(".xml")
-    described.write_text(f"<node>{guests}</node>")
-    portal = prepared(folder, f"test://{described}")
+    portal = prepared(folder, figures.host_file(folder.with_suffix(".xml"), GUESTS))
     try:
         page = signed_in(browser, portal)
         page.wait_for_timeout(5_000)
-        total = 0
         for name, pid in processes(portal.pid):
-            size = pss_mib(pid)
-            total += size
-            print(f"memory {name:44} {size:7.1f} MiB")
-        print(f"memory of all with {GUESTS} guests {total:28.1f} MiB (asked: web and hub 200)")
+            is_portal = pid == portal.pid
+            figures.show(
+                "web and hub" if is_portal else name,
+                pss_mib(pid),
+                "MiB",
+                most=200 if is_portal else None,
+            )
     finally:
         portal.stop()
 
