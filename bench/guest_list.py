@@ -74,6 +74,9 @@ def table(folder: Path, size: int, most: float) -> None:
 
     django.setup()
     logging.disable(logging.WARNING)
+    from kvmweb import asgi
+
+    asgi._settle()  # as its lifespan does
     took = mirrored(folder, size)
     figures.heading(f"{size} guests on {-(-size // PER_HOST)} hosts, mirrored in {took:.0f} s")
     cookies = signed_in()
