@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import struct
 
+from kvmweb.core import rfb_clipboard
+
 VERSION = b"RFB 003.008\n"
 VERSION_SIZE = 12
 NO_SECURITY = 1
 CUT_TEXT_MAX = 64 * 1024
+RICH_TEXT_MAX = CUT_TEXT_MAX + rfb_clipboard.PACKED_MORE
 ENCODINGS_MAX = 256
 _FENCE_MAX = 64
 
-_EXTENDED_CLIPBOARD = -0x3F5E1A32  # 0xC0A1E5CE
 _EXTENDED_MOUSE = -316
 _XVP = -309
 _QEMU_AUDIO = -259
-REFUSED_ENCODINGS = frozenset({_EXTENDED_CLIPBOARD, _EXTENDED_MOUSE, _XVP, _QEMU_AUDIO})
-"""Never asked for, so that the server never speaks them: clipboard formats that have crashed
-QEMU, pointer messages of another length, power buttons, sound."""
+REFUSED_ENCODINGS = frozenset({_EXTENDED_MOUSE, _XVP, _QEMU_AUDIO})
+"""Never asked for, so that the server never speaks them: pointer messages of another length,
+power buttons, sound."""
 
 _ENCODINGS, _KEY, _POINTER, _CUT_TEXT = 2, 4, 5, 6
 _FENCE, _POWER, _DESKTOP_SIZE, _QEMU = 248, 250, 251, 255
@@ -73,11 +75,12 @@ class ViewerMessages:
     The shared flag is forced, so that nobody can throw the others out.
     """
 
-    __slots__ = ("_held", "_keys", "_need", "_pointer", "_skip", "_stage", "has_acted")
+    __slots__ = ("_held", "_is_rich", "_keys", "_need", "_pointer", "_skip", "_stage", "has_acted")
 
     def __init__(self) -> None:
         self.has_acted = False
         self._held = bytearray()
+        self._is_rich = False
         self._need = 0
         self._skip = 0
         self._stage = 0
@@ -141,7 +144,9 @@ class ViewerMessages:
         kind = message[0]
         self.has_acted = may_drive and kind in _ACTING
         if kind == _ENCODINGS:
-            return _without_refused(message)
+            wanted = _wanted(message)
+            self._is_rich = rfb_clipboard.ENCODING in wanted
+            return struct.pack(f">BxH{len(wanted)}i", _ENCODINGS, len(wanted), *wanted)
         if kind not in _ACTING:
             return b"" if kind == _POWER else message
         if kind == _CUT_TEXT:
@@ -161,13 +166,15 @@ class ViewerMessages:
             raise NotRfb("the viewer chose another protocol or security")
         return message
 
-    def _cut_text(self, head: bytes, may_drive: bool) -> bytes:
+    def _cut_text(self, message: bytes, may_drive: bool) -> bytes:
         """Whole within the limit; `_cut_text_size` gives only the head of one that is not."""
-        (length,) = struct.unpack_from(">i", head, 4)
-        if length < 0 or length > CUT_TEXT_MAX:
+        (length,) = struct.unpack_from(">i", message, 4)
+        if not -RICH_TEXT_MAX <= length <= CUT_TEXT_MAX:
             self._skip = abs(length)
             return b""
-        return head if may_drive else b""
+        if not may_drive or (length < 0 and not self._is_rich):
+            return b""
+        return message if length >= 0 else rfb_clipboard.rewritten(message[8:], CUT_TEXT_MAX)
 
     def _remember(self, kind: int, message: bytes) -> None:
         if kind == _POINTER:
@@ -194,7 +201,7 @@ def _cut_text_size(data: bytes, at: int, have: int) -> int:
     if have < 8:
         return 8
     (length,) = struct.unpack_from(">i", data, at + 4)
-    return 8 + length if 0 <= length <= CUT_TEXT_MAX else 8
+    return 8 + abs(length) if -RICH_TEXT_MAX <= length <= CUT_TEXT_MAX else 8
 
 
 def _fence_size(data: bytes, at: int, have: int) -> int:
@@ -221,10 +228,10 @@ def _qemu_size(data: bytes, at: int, have: int) -> int:
     return size
 
 
-def _without_refused(message: bytes) -> bytes:
-    wanted = [code for (code,) in struct.iter_unpack(">i", message[4:])]
-    kept = [code for code in wanted if code not in REFUSED_ENCODINGS]
-    return struct.pack(f">BxH{len(kept)}i", _ENCODINGS, len(kept), *kept)
+def _wanted(message: bytes) -> list[int]:
+    """Encodings that the viewer knows, without those that nobody may ask for."""
+    known = [int(code) for (code,) in struct.iter_unpack(">i", message[4:])]
+    return [code for code in known if code not in REFUSED_ENCODINGS]
 
 
 _HANDSHAKE = (VERSION, bytes((NO_SECURITY,)), b"\x01")

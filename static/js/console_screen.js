@@ -4,6 +4,7 @@ import { load } from "./console_parts.js";
 import { typist } from "./console_typing.js";
 
 const CLIPBOARD_MAX = 64 * 1024;
+const encoder = new TextEncoder();
 const XK = { Escape: 0xff1b, Tab: 0xff09, Control: 0xffe3, Alt: 0xffe9, ArrowLeft: 0xff51, ArrowUp: 0xff52, ArrowRight: 0xff53, ArrowDown: 0xff54, Backspace: 0xff08, Enter: 0xff0d };
 
 /** Keysym of a name on the key row. */
@@ -97,9 +98,11 @@ export class Screen {
     return this.typing().text(text, progress);
   }
 
-  /** Put text on the guest's clipboard. */
+  /** Put text on the guest's clipboard. @returns whether it is within the limit */
   paste(text) {
-    this.rfb?.clipboardPasteFrom(text.slice(0, CLIPBOARD_MAX));
+    const isShort = encoder.encode(text.replace(/\n/g, "\r\n")).length < CLIPBOARD_MAX;
+    if (isShort) this.rfb?.clipboardPasteFrom(text);
+    return isShort;
   }
 
   /** The screen now. @returns {Promise<Blob>} */

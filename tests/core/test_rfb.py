@@ -101,7 +101,7 @@ def test_no_bytes_break_the_reader(noise: bytes) -> None:
         messages.feed(HELLO + noise, may_drive=False)
     except rfb.NotRfb:
         return
-    assert len(messages._held) <= rfb.CUT_TEXT_MAX + 8
+    assert len(messages._held) <= rfb.RICH_TEXT_MAX + 8
 
 
 def test_held_keys_and_buttons_are_let_go_once() -> None:
