@@ -72,7 +72,7 @@ class ConsoleFacts:
     """What a guest's console card starts from.
 
     watch, drive, take_over: whether this person may. serials: aliases, in order.
-    start: how the guest can be started from here.
+    start: how the guest can be started from here, or its saved state restored.
     """
 
     ref: Ref
@@ -84,3 +84,17 @@ class ConsoleFacts:
     drive: bool
     take_over: bool
     start: Offer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sitter:
+    """One viewer as the others at the console see them."""
+
+    id: int
+    name: str
+    person: int
+    kind: str
+    device: str
+    may_drive: bool
+    drives: bool
+    asks: bool

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import Any
 
-from kvmweb.core import refs
+from kvmweb.core import refs, talk
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Problem
 from kvmweb.core.lanes import LANES
@@ -91,37 +91,16 @@ async def _close(wire: Wire, code: int, reason: str, *, is_stuck: bool = False) 
 
 async def said(relay: Relay, word: dict[str, Any]) -> None:
     """What the page asks for beside the bytes. Raises ValueError for what it cannot ask."""
-    kind = word.get("type")
-    actor, ref, seat = relay.actor, relay.ref, relay.seat
-    if kind == "ack":
-        return relay.acknowledge(_number(word, "bytes"))
-    if not relay.may_ask():
+    if word.get("type") == "ack":
+        return relay.acknowledge(talk.number(word, "bytes"))
+    if not relay.pace.allows(relay.loop.time()):
         return relay.tell({"type": "problem", "problem": "too-often"})
     try:
-        match kind:
-            case "ask" | "ask-no-more":
-                await desk(seats.ask, actor, ref, seat, is_asking=kind == "ask")
-            case "take":
-                await desk(seats.take, actor, ref, seat)
-            case "take-over":
-                await desk(seats.take_over, actor, ref, seat)
-            case "hand-over":
-                await desk(seats.hand_over, actor, ref, seat, _number(word, "seat"))
-            case "release":
-                await desk(seats.release, actor, ref, seat)
-            case _:
-                raise ValueError("nothing that can be asked for")
+        await desk(seats.heed, relay.actor, relay.ref, relay.seat, word)
     except Problem as problem:
         relay.tell({"type": "problem", "problem": problem.code, **problem.context})
-    hall().look(ref)
+    hall().look(relay.ref)
     return None
-
-
-def _number(word: dict[str, Any], name: str) -> int:
-    value = word.get(name)
-    if not isinstance(value, int):
-        raise ValueError(f"{name} is a number")
-    return value
 
 
 def _secret(scope: dict[str, Any]) -> str:

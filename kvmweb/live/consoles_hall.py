@@ -16,9 +16,11 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
 from kvmweb.core import topics
+from kvmweb.core.details import Sitter
 from kvmweb.core.refs import Ref
 from kvmweb.live.consoles_relay import STALLED, Relay
 from kvmweb.services import seats, sessions, vigil
+from kvmweb.ui import consoles as face
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +111,7 @@ class Hall:
                 here = [relay for relay in self._relays.values() if relay.ref == ref]
                 self._place(here, await desk(seats.sitters, ref))
 
-    def _place(self, relays: list[Relay], sitters: list[seats.Sitter]) -> None:
+    def _place(self, relays: list[Relay], sitters: list[Sitter]) -> None:
         known = {sitter.id: sitter for sitter in sitters}
         for relay in relays:
             mine = known.get(relay.seat)
@@ -117,7 +119,7 @@ class Hall:
                 relay.end(*SEAT_LOST)
                 continue
             relay.set_drives(mine.drives)
-            relay.tell(_seating(mine, sitters))
+            relay.tell(face.seating(mine, sitters))
 
     async def _watch(self) -> None:
         for beat in range(10**12):
@@ -167,28 +169,6 @@ class Hall:
             if relay.seat not in kept:
                 relay.end(*SEAT_LOST)
             self.look(relay.ref)
-
-
-def _seating(mine: seats.Sitter, sitters: list[seats.Sitter]) -> dict[str, Any]:
-    """As the page is told: everybody at the same console."""
-    beside = [one for one in sitters if (one.kind, one.device) == (mine.kind, mine.device)]
-    return {
-        "type": "seats",
-        "me": mine.id,
-        "drives": mine.drives,
-        "may_drive": mine.may_drive,
-        "seats": [
-            {
-                "id": one.id,
-                "name": one.name,
-                "own": one.person == mine.person,
-                "drives": one.drives,
-                "may_drive": one.may_drive,
-                "asks": one.asks,
-            }
-            for one in beside
-        ],
-    }
 
 
 _halls: dict[asyncio.AbstractEventLoop, Hall] = {}

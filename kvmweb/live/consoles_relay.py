@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from kvmweb.core import talk
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Invalid
 from kvmweb.core.lanes import Lane
@@ -18,10 +19,6 @@ from kvmweb.live.consoles_wire import Wire
 
 log = logging.getLogger(__name__)
 
-WORD_MAX = 4096
-"""Bytes of a control message."""
-ASKS_AT_ONCE, ASKS_PER_S = 10, 2.0
-"""What one page may ask for beside its bytes: each costs the database and others a look."""
 STALL_S = 15
 GREETING_S = 20
 RECENT_S = 10
@@ -44,8 +41,6 @@ class Relay:
     """
 
     __slots__ = (
-        "_asked_at",
-        "_asks_left",
         "_lane",
         "_news",
         "_read",
@@ -59,6 +54,7 @@ class Relay:
         "line",
         "loop",
         "over",
+        "pace",
         "receive",
         "ref",
         "seat",
@@ -83,8 +79,8 @@ class Relay:
         self.loop = asyncio.get_running_loop()
         self.over: asyncio.Future[tuple[int, str]] = self.loop.create_future()
         self.drives = False
-        self.began_at = self._asked_at = self.loop.time()
-        self._asks_left = float(ASKS_AT_ONCE)
+        self.began_at = self.loop.time()
+        self.pace = talk.Pace()
         self.sending_since = self.acted_at = 0.0
         self.shown = self.typed = self._unread = 0
         self._read: asyncio.Event | None = None
@@ -128,17 +124,6 @@ class Relay:
         self._unread = max(0, self._unread - count)
         if self._read is not None and self._unread <= self._lane.window:
             self._read.set()
-
-    def may_ask(self) -> bool:
-        """Whether one more request about seats is within measure; counts it."""
-        now = self.loop.time()
-        gained = (now - self._asked_at) * ASKS_PER_S
-        self._asked_at = now
-        self._asks_left = min(ASKS_AT_ONCE, self._asks_left + gained)
-        if self._asks_left < 1:
-            return False
-        self._asks_left -= 1
-        return True
 
     def is_stalled(self, now: float) -> bool:
         """The viewer takes nothing any more, or never finished its greeting."""
@@ -199,7 +184,7 @@ class Relay:
                 elif message["type"] == "websocket.disconnect":
                     return self.end(*LEFT)
                 else:
-                    await self._said(self, _word(message.get("text") or ""))
+                    await self._said(self, talk.word(message.get("text") or ""))
         except (NotRfb, ValueError) as problem:
             log.info("viewer of %s: %s", self.ref, problem)
             self.end(Invalid.close_code, "protocol")
@@ -215,16 +200,3 @@ class Relay:
             except GONE:
                 self.end(*LEFT)
         self._teller = None
-
-
-def _word(text: str) -> dict[str, Any]:
-    """A control message. Raises ValueError for what is none."""
-    if len(text) > WORD_MAX:
-        raise ValueError("control message too long")
-    try:
-        word = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("control message too deep") from error
-    if not isinstance(word, dict):
-        raise ValueError("not a control message")
-    return word

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import logging
 import re
-import socket
-import threading
-import time
-from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from importlib import import_module
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -28,10 +25,8 @@ from websockify.websockifyserver import CompatibleWebSocket
 from kvmweb.core import proxies, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Problem
-from kvmweb.core.lanes import LANES
-from kvmweb.core.refs import Ref
-from kvmweb.core.rfb import NotRfb
-from kvmweb.services import consoles, people, seats, sessions, vigil
+from kvmweb.management.gateway_sluice import BYTES, LEFT, SAID, Entry, Sluice
+from kvmweb.services import consoles, people
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +35,8 @@ TICKET = "kvmweb.ticket."
 PATH = re.compile(
     r"/consoles/(?P<host>[a-z0-9-]+)/(?P<uuid>[0-9a-f-]{36})/(?P<kind>screen|serial)/socket/"
 )
-READ_SIZE = 64 * 1024
-LOOK_S = 1.0
-KEEP_LOOKS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a browser came with."""
-
-    actor: Actor
-    ref: Ref
-    kind: str
-    secret: str
+TEXT, BINARY = 1, 2
+"""Opcodes. Source: RFC 6455 section 5.2."""
 
 
 class Tickets(BasePlugin):  # type: ignore[misc]
@@ -69,7 +53,23 @@ class Tickets(BasePlugin):  # type: ignore[misc]
 
 
 class Channel(CompatibleWebSocket):  # type: ignore[misc]
-    """Answers our protocol; a ticket is never repeated."""
+    """Answers our protocol; a ticket is never repeated.
+
+    websockify knows bytes alone. What is said in text frames goes through it among them, told
+    apart by a first byte: the sluice behind it takes whole messages.
+    """
+
+    def _decode_hybi(self, buf: bytes) -> dict[str, Any] | None:
+        frame: dict[str, Any] | None = super()._decode_hybi(buf)
+        if frame is not None and frame["opcode"] in (TEXT, BINARY):
+            kind = SAID if frame["opcode"] == TEXT else BYTES
+            frame |= {"opcode": BINARY, "payload": kind + bytes(frame["payload"])}
+        return frame
+
+    def _sendmsg(self, opcode: int, msg: bytes) -> None:
+        if opcode == BINARY:
+            opcode, msg = TEXT if msg.startswith(SAID) else BINARY, msg[1:]
+        super()._sendmsg(opcode, msg)
 
     def select_subprotocol(self, protocols: list[str]) -> str:
         """websockify's word."""
@@ -96,22 +96,18 @@ class Handler(ProxyRequestHandler):  # type: ignore[misc]
         """Let pass what may pass until one side ends it."""
         opened: consoles.Opened = self.server.target_port
         sluice = Sluice(self.entry, opened)
-        why = "left"
+        end = LEFT
         try:
             self.do_proxy(sluice.start())
-        except self.CClose as end:
-            why = sluice.why or why
-            raise end from None
+        except self.CClose:
+            end = sluice.end or end
+            raise self.CClose(*end) from None
         finally:
-            sluice.stop()
+            sluice.stop(*end)
             consoles.close(
-                self.entry.actor,
-                self.entry.ref,
-                opened,
-                why=why,
-                shown=sluice.shown,
-                typed=sluice.typed,
-            )
+                self.entry.actor, self.entry.ref, opened,
+                why=end[1], shown=sluice.shown, typed=sluice.typed,
+            )  # fmt: skip
 
     def _entry(self) -> Entry | None:
         where = PATH.fullmatch(
@@ -155,94 +151,3 @@ def actor_of(cookies: str, address: str) -> Actor | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie.value)
     return people.actor_of(auth.get_user(request), request.session, address)
-
-
-class Sluice:
-    """Between websockify's plain copying and the guest: the lane, the wheel and the watch.
-
-    why: what ended it from our side; empty when the viewer left.
-    """
-
-    def __init__(self, entry: Entry, opened: consoles.Opened) -> None:
-        self.entry, self.opened = entry, opened
-        self.lane = LANES[opened.place.kind]()
-        self.lock = threading.Lock()
-        self.drives = False
-        self.is_over = False
-        self.why = ""
-        self.shown = self.typed = 0
-        self.inner, self.outer = socket.socketpair()
-
-    def start(self) -> socket.socket:
-        """Begin; answers the end that websockify copies to and from."""
-        self.opened.line.setblocking(True)
-        self._look()
-        for work in (self._down, self._up, self._watch):
-            threading.Thread(target=work, daemon=True).start()
-        return self.outer
-
-    def stop(self, why: str = "") -> None:
-        """End it; the first who says why is right."""
-        if self.is_over:
-            return
-        self.is_over, self.why = True, why
-        for end in (self.inner, self.opened.line):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-
-    def _down(self) -> None:
-        try:
-            while data := self.opened.line.recv(READ_SIZE):
-                data = self.lane.from_guest(data)
-                self.shown += len(data)
-                self.inner.sendall(data)
-            self.stop("guest")
-        except (NotRfb, OSError):
-            self.stop("protocol")
-
-    def _up(self) -> None:
-        try:
-            while data := self.inner.recv(READ_SIZE):
-                with self.lock:
-                    passed = self.lane.from_viewer(data, may_drive=self.drives)
-                    self.typed += len(passed)
-                    self.opened.line.sendall(passed)
-            self.stop()
-        except (NotRfb, OSError):
-            self.stop("protocol")
-
-    def _watch(self) -> None:
-        looks = 0
-        try:
-            while not self.is_over:
-                self._look(even_keep=looks % KEEP_LOOKS == 0)
-                looks += 1
-                time.sleep(LOOK_S)
-        finally:
-            self.stop("fault")
-            connections.close_all()
-
-    def _look(self, *, even_keep: bool = False) -> None:
-        """Rights, session and seat, as the web process judges them."""
-        actor, ref, seat = self.entry.actor, self.entry.ref, self.opened.seat
-        if even_keep and seat not in seats.refresh([seat]):
-            return self.stop("seat-lost")
-        if vigil.look({actor}, None).ended:
-            return self.stop("signed-out")
-        standing = vigil.standings([(actor, ref)])[actor, ref]
-        if not standing.may_watch:
-            return self.stop("revoked")
-        mine = next((sitter for sitter in seats.sitters(ref) if sitter.id == seat), None)
-        drives = mine is not None and mine.drives
-        if drives and not standing.may_drive:
-            seats.demote(seat)
-            drives = False
-        with self.lock:
-            if self.drives and not drives:
-                self.opened.line.sendall(self.lane.let_go())
-            self.drives = drives
-        if self.lane.has_acted and drives:
-            sessions.touch(actor)
-        return None

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from kvmweb.access import judge
-from kvmweb.core import topics
+from kvmweb.core import talk, topics
 from kvmweb.core.actors import Actor
+from kvmweb.core.details import Sitter
 from kvmweb.core.errors import Busy, Denied, NotFound, Quota
 from kvmweb.core.refs import Ref
 from kvmweb.hub import publisher
@@ -27,20 +28,6 @@ from kvmweb.store.models import Seat
 PER_PERSON = 20
 PER_GUEST = 8
 STALE_S = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Sitter:
-    """One viewer as the others at the console see them."""
-
-    id: int
-    name: str
-    person: int
-    kind: str
-    device: str
-    may_drive: bool
-    drives: bool
-    asks: bool
 
 
 @internal("a part of opening, closing and pressing keys, which are guarded")
@@ -54,10 +41,13 @@ def require_room(actor: Actor, ref: Ref) -> None:
 
 
 @internal("a part of opening, closing and pressing keys, which are guarded")
-def sit(actor: Actor, ref: Ref, kind: str, device: str, *, may_drive: bool) -> tuple[int, bool]:
+def sit(
+    actor: Actor, ref: Ref, kind: str, device: str, *, may_drive: bool, is_new: bool = True
+) -> tuple[int, bool]:
     """Take a seat; answers it and whether it drives: who may does when nobody else does.
 
-    Somebody who drives already and opens a window of their own goes on in that one.
+    Somebody who drives already and opens one more window goes on in the new one; a window that
+    only comes back after an interruption takes nothing from another of the same person.
     Raises: Quota.
     """
     with transaction.atomic():
@@ -71,7 +61,7 @@ def sit(actor: Actor, ref: Ref, kind: str, device: str, *, may_drive: bool) -> t
             may_drive=may_drive,
         )
     _settle(seat)
-    driver = _driver(seat) if may_drive else None
+    driver = _driver(seat) if may_drive and is_new else None
     if driver is not None and driver.person_id == actor.person_id and driver.pk != seat.pk:
         _give(seat)
     _tell(ref)
@@ -115,6 +105,27 @@ def sitters(ref: Ref) -> list[Sitter]:
         )
         for row in rows.order_by("opened_at", "pk")
     ]  # fmt: skip
+
+
+@open_to_all("each of the acts behind it is guarded")
+def heed(actor: Actor, ref: Ref, seat_id: int, word: dict[str, Any]) -> None:
+    """Do what the page of this seat asks for, in its own words.
+
+    Raises: what the acts raise; ValueError for what nobody can ask for.
+    """
+    match word.get("type"):
+        case "ask" | "ask-no-more" as asked:
+            ask(actor, ref, seat_id, is_asking=asked == "ask")
+        case "take":
+            take(actor, ref, seat_id)
+        case "take-over":
+            take_over(actor, ref, seat_id)
+        case "hand-over":
+            hand_over(actor, ref, seat_id, talk.number(word, "seat"))
+        case "release":
+            release(actor, ref, seat_id)
+        case _:
+            raise ValueError("nothing that can be asked for")
 
 
 @guarded("console.drive", is_audited=False)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from kvmweb.core.details import ConsoleFacts
+from kvmweb.core.details import ConsoleFacts, Sitter
 from kvmweb.core.errors import Problem
 from kvmweb.core.refs import Ref
 from kvmweb.ui import controls, links, messages, words
@@ -54,6 +54,12 @@ _SENTENCES: dict[str, words.Text] = {
     "somebody-drives": gettext_lazy("%name% has the keyboard."),
     "nobody-drives": gettext_lazy("Nobody has the keyboard."),
     "hand-over": gettext_lazy("Hand over to %name%"),
+    "moved": gettext_lazy("You went on in another window."),
+    "drives-elsewhere": gettext_lazy("You have the keyboard in another window"),
+    "take-here": gettext_lazy("Use the keyboard here"),
+    "needs-open": gettext_lazy("Possible once the console is connected."),
+    "needs-drive": gettext_lazy("Possible for whoever has the keyboard."),
+    "needs-copied": gettext_lazy("The guest has copied nothing yet."),
     "take": gettext_lazy("Take the keyboard"),
     "ask": gettext_lazy("Ask for the keyboard"),
     "ask-no-more": gettext_lazy("Stop asking"),
@@ -191,6 +197,28 @@ def chords() -> tuple[tuple[str, str], ...]:
 def sentences() -> dict[str, str]:
     """All that the scripts say, in the reader's language; %name% is put in by them."""
     return {code: str(sentence) for code, sentence in _SENTENCES.items()}
+
+
+def seating(mine: Sitter, sitters: list[Sitter]) -> dict[str, Any]:
+    """As the page is told: everybody at the same console."""
+    beside = [one for one in sitters if (one.kind, one.device) == (mine.kind, mine.device)]
+    return {
+        "type": "seats",
+        "me": mine.id,
+        "drives": mine.drives,
+        "may_drive": mine.may_drive,
+        "seats": [
+            {
+                "id": one.id,
+                "name": one.name,
+                "own": one.person == mine.person,
+                "drives": one.drives,
+                "may_drive": one.may_drive,
+                "asks": one.asks,
+            }
+            for one in beside
+        ],
+    }
 
 
 def _ports(facts: ConsoleFacts) -> tuple[Port, ...]:
