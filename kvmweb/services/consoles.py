@@ -36,7 +36,8 @@ from kvmweb.store.models import Ticket
 
 TICKET_S = 30
 SCREEN, SERIAL = "screen", "serial"
-WATCH, DRIVE = "watch", "drive"
+WATCH, DRIVE, BESIDE = "watch", "drive", "beside"
+"""Modes of a ticket. BESIDE: drive while nobody else does, for a window that comes back."""
 PICTURE_S = 2
 _FUNCTION_KEYS = (59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 87, 88)
 _CTRL, _ALT = 29, 56
@@ -74,13 +75,13 @@ class Opened:
 
 @guarded("console.watch", is_audited=False)
 def issue(actor: Actor, ref: Ref, place: Place, *, mode: str) -> str:
-    """A ticket's secret, to be shown once. mode: watch, or drive for who may take the keyboard.
+    """A ticket's secret, to be shown once. mode: watch, or one of the others for who may drive.
 
     Raises: Denied, NotFound, WrongState, NotSupported, HostDown, Quota: why it cannot open now.
     """
-    if mode not in (WATCH, DRIVE):
+    if mode not in (WATCH, DRIVE, BESIDE):
         raise Invalid(f"no such mode: {mode}")
-    if mode == DRIVE and not judge.can(actor, "console.drive", ref):
+    if mode != WATCH and not judge.can(actor, "console.drive", ref):
         raise Denied(verb="console.drive", ref=str(ref))
     place = _ready(ref, place)
     seats.require_room(actor, ref)
@@ -124,14 +125,17 @@ def open_(actor: Actor, ref: Ref, ticket: Ticket) -> Opened:
 
     Raises: as `issue`. Nothing is opened unless the audit can be written.
     """
-    may_drive = ticket.mode == DRIVE and judge.can(actor, "console.drive", ref)
+    may_drive = ticket.mode != WATCH and judge.can(actor, "console.drive", ref)
     place = Place(ticket.kind, ticket.device)
     entry = audit.begin(
         actor, "console.open", ref, kind=place.kind, device=place.device, mode=ticket.mode
     )
     seat = 0
     try:
-        seat, drives = seats.sit(actor, ref, place.kind, place.device, may_drive=may_drive)
+        seat, drives = seats.sit(
+            actor, ref, place.kind, place.device,
+            may_drive=may_drive, is_new=ticket.mode == DRIVE,
+        )  # fmt: skip
         line = _take(ref, place)
     except Problem as problem:
         seats.stand(seat)
@@ -201,6 +205,7 @@ def facts(actor: Actor, ref: Ref) -> ConsoleFacts:
         raise NotFound(ref=str(ref))
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     offers = power.offers(actor, guest, host)
+    begin = "guest.restore" if guest.record.get("has_saved_state") else "guest.start"
     return ConsoleFacts(
         ref=ref,
         name=guest.name,
@@ -210,7 +215,7 @@ def facts(actor: Actor, ref: Ref) -> ConsoleFacts:
         watch=judge.can(actor, "console.watch", ref),
         drive=judge.can(actor, "console.drive", ref),
         take_over=judge.can(actor, "console.takeover", ref),
-        start=next((offer for offer in offers if offer.verb == "guest.start"), None),
+        start=next((offer for offer in offers if offer.verb == begin), None),
     )
 
 

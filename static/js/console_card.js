@@ -7,7 +7,7 @@ import { Screen } from "./console_screen.js";
 import { Seats } from "./console_seats.js";
 import { Serial } from "./console_serial.js";
 import { TypeDialog } from "./console_text.js";
-import { bindTools } from "./console_tools.js";
+import { bindTools, offerTools } from "./console_tools.js";
 import { dataOf, say } from "./console_words.js";
 
 const THUMBNAIL_MS = 5000;
@@ -99,8 +99,8 @@ export class Card {
     return {
       shown: () => this.shown(),
       copied: (text) => {
-        this.part("take-clipboard").disabled = !text;
-        this.say("guest-copied");
+        offerTools(this);
+        if (text) this.say("guest-copied");
       },
       broken: () => {
         this.link.stop();
@@ -117,9 +117,10 @@ export class Card {
     this.invite();
   }
 
-  /** What the page says of its guest. */
+  /** What the page says of its guest and offers for it. */
   pageState() {
-    return document.querySelector(".guest-head > .state")?.textContent.trim();
+    const said = [...document.querySelectorAll(".guest-head > .state, .guest-head [data-verb]")];
+    return said.map((one) => one.dataset.verb ?? one.textContent.trim()).join();
   }
 
   /** The page heard something: tried again at once, except while the guest is off as it was. */
@@ -141,18 +142,19 @@ export class Card {
     const label = this.part("state");
     label.dataset.tone = TONES[state];
     label.textContent = state === "waiting" || state === "ended" ? "" : sentence;
-    if (state === "open") return;
+    if (state === "open") return offerTools(this);
     this.setDrives(false);
     this.view.seats.clear();
     const isOff = OFF.has(answer?.state ?? code);
-    this.isOff = isOff;
-    this.offState = this.pageState();
+    const isKnown = this.isOff && this.offState === this.pageState();
+    Object.assign(this, { isOff, offState: this.pageState() });
     this.part("veil").hidden = false;
     this.part("sentence").textContent = sentence;
     this.part("step").textContent = isOff ? "" : answer?.step ?? "";
     this.part("again").hidden = state !== "ended";
-    if (isOff && this.part("off").hidden) window.htmx?.trigger(this.part("off"), "kvmweb:look");
+    if (isOff && !isKnown) window.htmx?.trigger(this.part("off"), "kvmweb:look");
     this.part("off").hidden = !isOff;
+    return undefined;
   }
 
   told(message) {
@@ -168,7 +170,7 @@ export class Card {
     this.drives = drives;
     this.view?.setDrives(drives);
     this.root.dataset.drives = String(drives);
-    for (const tool of this.root.querySelectorAll("[data-needs=drive]")) tool.disabled = !drives;
+    offerTools(this);
     this.hint();
   }
 
@@ -192,7 +194,7 @@ export class Card {
   bindFocus() {
     const leave = () => {
       this.view.blur();
-      const tools = [...this.root.querySelectorAll(".console-tools button:not([disabled])")];
+      const tools = [...this.root.querySelectorAll(".console-tools button:not([aria-disabled=true])")];
       (tools.find((tool) => tool.offsetParent) ?? this.port).focus();
     };
     this.stage.addEventListener("keydown", (event) => {

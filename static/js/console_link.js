@@ -63,7 +63,7 @@ export class Link extends EventTarget {
     super();
     this.data = data;
     this.port = port;
-    this.mode = data.drive ? "drive" : "watch";
+    this.mayDrive = data.drive;
     this.tries = 0;
     this.isWanted = false;
     this.again = () => this.isWanted && !this.socket && this.retry(0);
@@ -71,6 +71,7 @@ export class Link extends EventTarget {
 
   start() {
     this.isWanted = true;
+    this.drove = true;
     this.tries = 0;
     window.addEventListener("online", this.again);
     this.attempt();
@@ -102,17 +103,23 @@ export class Link extends EventTarget {
     this.isAsking = false;
     if (!this.isWanted) return;
     if (answer.ticket) this.open(answer.ticket);
-    else if (answer.problem === "denied" && this.mode === "drive") {
-      this.mode = "watch";
+    else if (answer.problem === "denied" && this.mayDrive) {
+      this.mayDrive = false;
       this.retry(0);
     } else this.end(answer.state ?? answer.problem, answer);
+  }
+
+  /** A window that comes back takes the keyboard from no other of the same person. */
+  mode() {
+    if (!this.mayDrive) return "watch";
+    return this.drove ? "drive" : "beside";
   }
 
   async ticket() {
     const response = await fetch(this.data.ticketUrls[this.port.kind], {
       method: "POST",
       headers: { "X-CSRFToken": csrf(), ...(this.tries ? { "X-Quiet": "1" } : {}) },
-      body: new URLSearchParams({ device: this.port.device, mode: this.mode }),
+      body: new URLSearchParams({ device: this.port.device, mode: this.mode() }),
       redirect: "manual",
     });
     if (response.type === "opaqueredirect") return { problem: "signed-out" };
@@ -152,6 +159,7 @@ export class Link extends EventTarget {
   }
 
   told(message) {
+    if (message.type === "seats") this.drove = message.drives;
     this.dispatchEvent(new CustomEvent("told", { detail: message }));
   }
 

@@ -38,12 +38,13 @@ export class Seats {
     const had = this.before?.drives;
     const asking = message.seats.find((seat) => seat.asks && seat.id !== message.me);
     if (had && !message.drives && driver) {
-      this.tell(this.gave === driver.id ? "" : "took-over", driver);
+      if (this.gave !== driver.id) this.tell(driver.own ? "moved" : "took-over", driver);
       this.gave = null;
     } else if (had === false && message.drives) this.tell("handed-over");
     else if (message.drives && asking) this.tell("asks", asking);
     this.before = message;
-    return say(words, message.drives ? "drives" : "watches");
+    if (message.drives) return words.drives;
+    return words[driver?.own && message.may_drive ? "drives-elsewhere" : "watches"];
   }
 
   clear() {
@@ -81,7 +82,7 @@ export class Seats {
         }),
       );
     }
-    if (!driver || driver.own) return [button(words.take, "pf-m-primary", () => link.say("take"))];
+    if (!driver || driver.own) return [button(words[driver ? "take-here" : "take"], "pf-m-primary", () => link.say("take"))];
     const ask = mine.asks
       ? button(words["ask-no-more"], "pf-m-secondary", () => link.say("ask-no-more"))
       : button(words.ask, "pf-m-primary", () => link.say("ask"));

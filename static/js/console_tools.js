@@ -8,6 +8,23 @@ const FONT_MAX = 28;
 
 const stamp = () => new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-");
 
+/** What can be done now; what cannot says why. @param {import("./console_card.js").Card} card */
+export function offerTools({ root, data, link, drives, view }) {
+  const has = { open: link?.state === "open", drive: drives, copied: Boolean(view?.copied) };
+  for (const tool of root.querySelectorAll("[data-needs]")) {
+    const { needs } = tool.dataset;
+    const reason = has[needs] ? "" : data.words[`needs-${!has.open && needs === "drive" ? "open" : needs}`];
+    tool.dataset.says ??= tool.dataset.tip ?? "";
+    const tip = reason || tool.dataset.says;
+    if (tip) tool.dataset.tip = tip;
+    else delete tool.dataset.tip;
+    tool.setAttribute("aria-disabled", String(Boolean(reason)));
+    tool.classList.toggle("pf-m-aria-disabled", Boolean(reason));
+    if (reason) tool.setAttribute("aria-description", reason);
+    else tool.removeAttribute("aria-description");
+  }
+}
+
 /** @param {import("./console_card.js").Card} card */
 export function bindTools(card) {
   const { root, data } = card;
@@ -65,16 +82,13 @@ export function bindTools(card) {
   async function give() {
     const text = await navigator.clipboard.readText().catch(() => null);
     if (text === null) card.say("not-copied");
-    else {
-      card.view.paste(text);
-      card.say("given");
-    }
+    else card.say(card.view.paste(text) ? "given" : "too-long");
     card.view.focus();
   }
 
   root.addEventListener("click", async (event) => {
     const button = event.target.closest("button");
-    if (!button || button.disabled || button.closest("dialog")) return;
+    if (!button || button.getAttribute("aria-disabled") === "true" || button.closest("dialog")) return;
     const { act, scale, themeOf, font, chord } = button.dataset;
     if (act) await acts[act]?.();
     if (scale) {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from kvmweb.core.details import Sitter
 from kvmweb.core.refs import Ref
 from kvmweb.live import consoles_hall
 from kvmweb.services import seats
@@ -131,7 +132,7 @@ def test_who_sits_down_while_the_seats_are_looked_at_keeps_the_seat(
 ) -> None:
     looking, looked = threading.Event(), seats.sitters
 
-    def slowly(ref: Ref) -> list[seats.Sitter]:
+    def slowly(ref: Ref) -> list[Sitter]:
         found = looked(ref)
         if not looking.is_set():
             looking.set()
@@ -149,3 +150,30 @@ def test_who_sits_down_while_the_seats_are_looked_at_keeps_the_seat(
             assert told(second, type="seats")["me"]
             worker.serial(1).sendall(b"login: ")
             assert shown(second, 7) == b"login: "
+
+
+def test_a_new_window_drives_on_and_one_that_comes_back_takes_nothing(
+    visitor: Enter, worker: Worker
+) -> None:
+    li = visitor("li")
+    with li.open("serial") as card, li.open("serial") as window:
+        told(window, drives=True)
+        seats_of_card = told(card, type="seats", drives=False)["seats"]
+        assert [one["own"] for one in seats_of_card] == [True, True]
+        card.close()
+        with li.open("serial", "beside") as again:
+            assert told(again, type="seats")["drives"] is False
+            again.send(b"no\n")
+            window.send(b"yes\n")
+            assert heard(worker.serial(1)) == b"yes\n"
+            assert heard(worker.serial(2)) == b""
+            again.send(json.dumps({"type": "take"}))
+            told(again, drives=True)
+            told(window, drives=False)
+
+
+def test_a_window_that_comes_back_drives_when_nobody_does(visitor: Enter, worker: Worker) -> None:
+    with visitor("li").open("serial", "beside") as socket:
+        told(socket, drives=True)
+        socket.send(b"yes\n")
+        assert heard(worker.serial()) == b"yes\n"
