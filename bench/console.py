@@ -18,8 +18,11 @@ from pathlib import Path
 
 from bench.console_viewer import Viewer
 
-PASSES, PULL_MIB, KEYS, IDLE, STALL_S = 5, 256, 300, 90, 5
-LOOP = os.environ.get("BENCH_LOOP", "auto")
+PASSES, PULL_MIB, KEYS, STALL_S = 5, 256, 300, 5
+WARM, IDLE, SOCKIFY_IDLE = 120, 240, 40
+"""Consoles before it is measured, and measured: Python takes memory by the MiB, so that with few
+of them a page more or less decides. websockify starts a process each, whose size is known soon."""
+QUIET_S = 6
 ROOT = Path(__file__).resolve().parent.parent
 Open = Callable[[], Viewer]
 
@@ -35,15 +38,13 @@ def main() -> None:
         from bench import console_people
         from tests.e2e.portal import free_port
 
-        console_people.prepare(IDLE)
+        console_people.prepare(WARM + IDLE)
         source, portal, sockify = free_port(), free_port(), free_port()
         path = str(Path(folder) / "run" / "lab.sock")
         _run(running, sys.executable, "-m", "bench.console_source", path, str(source))
         server = _run(
-            running, sys.executable, "-m", "uvicorn", "kvmweb.asgi:application",
-            "--port", str(portal), "--ws", "websockets-sansio", "--loop", LOOP,
-            "--ws-per-message-deflate", "false", "--ws-ping-interval", "3600",
-            "--no-access-log", "--log-level", "warning",
+            running, sys.executable, "manage.py", "serve", "--web-only",
+            KVMWEB_PORT=str(portal), KVMWEB_BIND="127.0.0.1",
         )  # fmt: skip
         proxy = _run(running, sys.executable, "-m", "websockify", str(sockify), f":{source}")
         time.sleep(4)
@@ -72,7 +73,8 @@ def table(ways: dict[str, tuple[Open, list[int]]]) -> None:
         ("key beside flood, p99 us", {name: p99(beside[name]) * 1e6 for name in ways}),
     ]
     proxies = {name: way for name, way in ways.items() if way[1]}
-    rows.append(("idle console, KiB", {n: idle(*way) for n, way in proxies.items()}))
+    counts = {"websockify": (4, SOCKIFY_IDLE), "portal": (WARM, IDLE)}
+    rows.append(("idle console, KiB", {n: idle(*way, *counts[n]) for n, way in proxies.items()}))
     rows.append(("stalled viewer, KiB", {n: stalled(*way) for n, way in proxies.items()}))
     print(f"{'':30}{'direct':>10}{'websockify':>12}{'portal':>10}{'portal / websockify':>21}")
     for title, values in rows:
@@ -129,18 +131,34 @@ def typed_beside_flood(open_: Open) -> list[float]:
     return found
 
 
-def idle(open_: Open, pids: list[int]) -> float:
-    """KiB that one open console takes that nobody uses."""
-    first = [open_() for _ in range(IDLE // 3)]
-    time.sleep(6)
-    before = memory(pids)
-    more = [open_() for _ in range(IDLE * 2 // 3)]
-    time.sleep(6)
-    cost = (memory(pids) - before) / len(more)
-    for viewer in first + more:
+def idle(open_: Open, pids: list[int], warm: int, count: int) -> float:
+    """KiB that one more open console takes that nobody uses, when so many are open already."""
+    viewers: list[Viewer] = []
+    before = opened(open_, pids, viewers, warm)
+    after = opened(open_, pids, viewers, count)
+    for viewer in viewers:
         viewer.close()
     time.sleep(3)
-    return cost
+    return (after - before) / count
+
+
+def opened(open_: Open, pids: list[int], viewers: list[Viewer], count: int) -> float:
+    """KiB once so many more are open and all is quiet; the server's pings are answered."""
+    for number in range(count):
+        viewers.append(open_())
+        if number % 20 == 0:
+            answer(viewers)
+    until = time.monotonic() + QUIET_S
+    while time.monotonic() < until:
+        answer(viewers)
+        time.sleep(1)
+    return memory(pids)
+
+
+def answer(viewers: list[Viewer]) -> None:
+    """As browsers do by themselves."""
+    for viewer in viewers:
+        viewer.attend()
 
 
 def stalled(open_: Open, pids: list[int]) -> float:
@@ -179,8 +197,11 @@ def p99(values: list[float]) -> float:
     return statistics.quantiles(values, n=100)[98]
 
 
-def _run(running: ExitStack, *command: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+def _run(running: ExitStack, *command: str, **settings: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **settings},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     running.callback(process.wait)
     running.callback(process.kill)
     return process

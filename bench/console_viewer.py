@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import select
 import socket
 import struct
 import time
@@ -11,6 +12,7 @@ import time
 from bench.console_source import ECHO, INIT, MARK
 from kvmweb.core import rfb
 
+CLOSE, PING = 8, 9
 KEY = struct.pack(">BBxxI", 4, 1, 0x61)
 
 
@@ -101,6 +103,13 @@ class Viewer:
         while self.line.recv_into(buffer):
             pass
 
+    def attend(self) -> None:
+        """Take what came while nobody looked, and answer the server's pings."""
+        while self.held or select.select([self.line], [], [], 0)[0]:
+            kind, payload = self._frame()
+            if kind == PING:
+                self.line.sendall(struct.pack(">BB4x", 0x8A, 0x80 | len(payload)) + payload)
+
     def close(self) -> None:
         """Go."""
         self.line.close()
@@ -121,6 +130,8 @@ class Viewer:
             size, head = struct.unpack_from(">Q", self._need(10), 2)[0], 10
         whole = self._need(head + size)
         self.held = whole[head + size :]
+        if whole[0] & 0x0F == CLOSE:
+            raise ConnectionResetError(whole[head + 2 : head + size].decode())
         return whole[0] & 0x0F, whole[head : head + size]
 
     def _need(self, size: int) -> bytes:
