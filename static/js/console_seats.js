@@ -49,6 +49,7 @@ export class Seats {
 
   clear() {
     this.before = null;
+    this.tell("");
     this.places.seats.replaceChildren();
     this.places.wheel.replaceChildren();
   }
@@ -59,7 +60,8 @@ export class Seats {
     item.dataset.drives = String(seat.drives);
     const glyph = icon(this.data.icons, seat.drives ? "keyboard" : "eye");
     const name = document.createElement("bdi");
-    name.textContent = seat.id === me ? `${seat.name} (${this.data.words.you})` : seat.name;
+    const mine = seat.id === me ? "you" : seat.own && "other-window";
+    name.textContent = mine ? `${seat.name} (${this.data.words[mine]})` : seat.name;
     const role = document.createElement("span");
     role.className = "pf-v6-screen-reader";
     role.textContent = this.data.words[seat.drives ? "seat-drives" : "seat-watches"];
@@ -73,7 +75,7 @@ export class Seats {
     const { link } = this;
     if (!mine || !message.may_drive) return [];
     if (message.drives) {
-      const others = message.seats.filter((seat) => seat.may_drive && seat.id !== message.me);
+      const others = message.seats.filter((seat) => seat.may_drive && !seat.own);
       others.sort((one, two) => Number(two.asks) - Number(one.asks));
       return others.slice(0, 3).map((seat) =>
         button(say(words, "hand-over", { name: seat.name }), seat.asks ? "pf-m-primary" : "pf-m-secondary", () => {

@@ -164,16 +164,13 @@ def test_scaling_full_screen_and_a_window_of_its_own(
         page.get_by_role("button", name="Open in a window of its own").click()
     window = opened.value
     expect(window.locator(".console-state")).to_contain_text(DRIVES)
-    expect(page.locator(".console-state")).to_contain_text("in another window")
+    expect(page.locator(".console-state")).to_have_text("In your other window")
     expect(page.locator("[data-role=said]")).to_contain_text("You went on in another window.")
     page.get_by_role("button", name="Use the keyboard here").click()
     expect(page.locator(".console-state")).to_have_text(DRIVES)
-    expect(window.locator(".console-state")).to_contain_text("in another window")
-    # One that only comes back after an interruption takes nothing from the other.
-    window.context.set_offline(True)
-    window.evaluate("document.querySelector('[data-console]')")
-    window.context.set_offline(False)
-    expect(page.locator(".console-state")).to_have_text(DRIVES)
+    expect(window.locator(".console-state")).to_have_text("In your other window")
+    expect(window.locator(".console-seats")).to_contain_text("ada (your other window)")
+    expect(page.get_by_role("button", name="Hand over")).to_have_count(0)
 
 
 def test_the_screenshot_waits_until_there_is_a_screen(
