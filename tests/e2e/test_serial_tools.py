@@ -132,3 +132,15 @@ def cut_off_and_back(page: Page) -> None:
     page.context.set_offline(False)
     expect(veil).to_be_hidden(timeout=15_000)
     expect(page.locator(".console-state")).to_contain_text("You have the keyboard")
+
+
+def test_the_screen_is_seen_at_a_glance_beside_the_serial_console(
+    portal: Portal, busybox_guest: Callable[..., str], sign_in: Callable[..., Page]
+) -> None:
+    uuid = busybox_guest("ser05", booted=True)
+    page = open_guest(sign_in("ada"), portal, uuid, "serial:serial0")
+    peek = page.locator(".console-peek")
+    expect(peek).to_be_visible(timeout=15_000)
+    assert peek.evaluate("(image) => image.naturalWidth") > 300
+    page.get_by_role("button", name="Screen", exact=True).click()
+    expect(peek).to_have_count(0, timeout=15_000)
