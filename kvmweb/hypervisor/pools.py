@@ -149,12 +149,12 @@ def discover(
     connection: libvirt.virConnect,
     *,
     pool_type: str,
-    host: str = "",
+    machine: str = "",
     port: int = 0,
     initiator: str = "",
 ) -> list[Source]:
     """What a pool of this type could be made of. Raises NotSupported, Fault (nobody answers)."""
-    wanted = xml.query(pool_type, host, port, initiator) if host or initiator else None
+    wanted = xml.query(pool_type, machine, port, initiator) if machine or initiator else None
     with translated():
         return list(xml.sources(connection.findStoragePoolSources(pool_type, wanted, 0)))
 

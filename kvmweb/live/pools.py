@@ -16,7 +16,7 @@ from kvmweb.core.topics import Notice
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.live.lists import LIST_ID, Paced, listed
 from kvmweb.live.regions import Cards, Part, Picture, Region, part, shows
-from kvmweb.services import overview, pools, volumes
+from kvmweb.services import overview, pool_making, pools, volumes
 from kvmweb.ui import pools as face
 from kvmweb.ui import volumes as volume_face
 
@@ -29,9 +29,13 @@ def _list(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
     wanted = {name: query.get(name, "") for name in _NAMES}
 
     def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
-        rev, rows = overview.revision(), pools.list_(actor, **wanted)
+        rev = overview.revision()
+        rows = face.lines(pools.list_(actor, **wanted), pools.promised(actor, host=wanted["host"]))
         context = {**wanted, "is_blind": pools.is_blind(actor)}
-        return listed("storage/list.html", rev, rows, context)
+        missing = {"without_default": pool_making.without_default(actor)}
+        _rev, parts, lines = listed("storage/list.html", rev, rows, context)
+        offer = render_to_string("storage/list.html#missing", missing).strip()
+        return rev, {**parts, "pool-missing": offer}, lines
 
     return [Paced(frozenset({topics.POOLS, topics.HOSTS}), gather, LIST_ID)]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from kvmweb.services import (
     creation_work,
     pool_acts,
+    pool_making,
     uploads_line,
     volume_works,
 )
 
-__all__ = ["creation_work", "pool_acts", "uploads_line", "volume_works"]
+__all__ = ["creation_work", "pool_acts", "pool_making", "uploads_line", "volume_works"]

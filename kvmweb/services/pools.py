@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count, Sum
 
+from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import HostLine
@@ -25,6 +26,17 @@ _SHELF = Shelf(Kind.POOL, mirror.Pool, PoolRecord, lambda record: (record.type, 
 def list_(actor: Actor, *, search: str = "", host: str = "") -> list[PoolRow]:
     """Every pool that this actor sees, by name. search: within name, host, type and path."""
     return _SHELF.list_(actor, search=search, host=host)
+
+
+@sifted("pool.view")
+def promised(actor: Actor, *, host: str = "") -> dict[Ref, int]:
+    """What the volumes of each pool that this actor sees may grow to together."""
+    reach = judge.reach(actor, "pool.view")
+    rows = mirror.Volume.objects.filter(is_gone__in=[False])
+    rows = rows.filter(host=host) if host else rows
+    found = rows.values_list("host", "pool").annotate(together=Sum("capacity")).order_by()
+    sums = {Ref(Kind.POOL, key, uuid): int(together) for key, uuid, together in found}
+    return {ref: together for ref, together in sums.items() if reach.covers(ref)}
 
 
 @sifted("pool.view")

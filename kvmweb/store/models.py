@@ -6,6 +6,7 @@ from kvmweb.store.hosts import Host
 from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
 from kvmweb.store.sessions import Session
+from kvmweb.store.storage import StorageRoot
 from kvmweb.store.uploads import Image, TransferTicket, Upload
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Seat",
     "Session",
     "SetupLink",
+    "StorageRoot",
     "Team",
     "Ticket",
     "TransferTicket",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.records import PoolRecord
+from kvmweb.core.refs import Ref
 from kvmweb.core.volume_lists import PoolDetails
 from kvmweb.ui import controls, links, storage_commands, volumes, words
 from kvmweb.ui.controls import Control
@@ -27,7 +30,10 @@ _WARNINGS: dict[str, Text] = {
     ),
 }
 _MAIN = ("pool.start", "volume.create", "pool.refresh")
-_MENU = (("pool.start", "pool.stop", "pool.refresh"), ("pool.build", "pool.delete"))
+_MENU = (
+    ("pool.start", "pool.stop", "pool.refresh"),
+    ("pool.edit", "pool.build", "pool.delete"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,7 @@ class PoolPage:
     @property
     def promised_percent(self) -> float | None:
         """What the volumes may grow to, of what the pool holds."""
-        held = self.record.capacity
-        return 100 * self.details.figures.promised / held if held else None
+        return _share(self.details.figures.promised, self.record.capacity)
 
 
 def page(details: PoolDetails) -> PoolPage:
@@ -97,3 +102,60 @@ def question(verb: str, name: str) -> str:
 def warning(verb: str) -> Text:
     """What it means; empty for the harmless verbs."""
     return _WARNINGS.get(verb, "")
+
+
+def typed(record: PoolRecord) -> dict[str, Any]:
+    """A pool's record as its form shows it."""
+    host, colon, rest = record.source.partition(":")
+    is_remote = record.type in ("netfs", "iscsi", "iscsi-direct", "rbd", "gluster") and colon
+    what = rest if is_remote else record.source
+    by_device = record.type in ("fs", "disk", "iscsi", "iscsi-direct")
+    return {
+        "target": record.path,
+        "hosts": host if is_remote else "",
+        "source": "" if by_device else what,
+        "devices": what if by_device else "",
+        "adapter": what if record.type == "scsi" else "",
+        "format": record.format,
+        "autostart": record.has_autostart,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLine:
+    """One row of the list of pools. promised: what its volumes may grow to, of what it holds."""
+
+    ref: Ref
+    dom_id: str
+    name: str
+    host_name: str
+    record: PoolRecord
+    is_away: bool
+    is_active: bool
+    promised: float | None
+
+
+def lines(rows: Iterable[Any], promised: dict[Ref, int]) -> list[PoolLine]:
+    """The rows of the list."""
+    return [
+        PoolLine(
+            ref=row.ref,
+            dom_id=row.dom_id,
+            name=volumes.shown_name(row.name),
+            host_name=row.host_name,
+            record=row.record,
+            is_away=row.is_away,
+            is_active=row.is_active,
+            promised=(
+                100 * promised.get(row.ref, 0) / row.record.capacity
+                if row.record.capacity
+                else None
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _share(part: int, whole: int) -> float | None:
+    """In percent, also beyond 100; None of nothing."""
+    return 100 * part / whole if whole else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvmweb.core.pools import PoolSpec, target_of
 from kvmweb.core.records import PoolRecord, VolumeRecord
 from kvmweb.ui.commands import guest_word, virsh
 
@@ -64,3 +65,28 @@ def _where(record: PoolRecord, of: VolumeRecord) -> tuple[str, ...]:
     """By name; by its path where virsh would take the name for an option."""
     word = of.path if of.name.startswith("-") and of.path else of.name
     return ("--vol", word, "--pool", guest_word(record.name, record.uuid))
+
+
+def define(uri: str, spec: PoolSpec) -> str:
+    """The lines that define, build and start a pool."""
+    word = guest_word(spec.name, spec.name)
+    options: list[str] = []
+    for option, value in (
+        ("--source-host", " ".join(spec.hosts)),
+        ("--source-path", spec.source if spec.type == "netfs" else ""),
+        ("--source-name", spec.source if spec.type != "netfs" else ""),
+        ("--source-format", spec.format),
+        ("--source-initiator", spec.initiator),
+        ("--adapter-name", spec.adapter),
+        ("--target", target_of(spec)),
+    ):
+        options += [option, value] if value else []
+    for device in spec.devices:
+        options += ["--source-dev", device]
+    return "\n".join(
+        (
+            virsh(uri, "pool-define-as", word, spec.type, *options),
+            virsh(uri, "pool-start", word),
+            virsh(uri, "pool-autostart", word),
+        )
+    )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from kvmweb.core import refs
+from kvmweb.core.actors import Actor
 from kvmweb.core.volume_filter import VolumeFilter
-from kvmweb.services import overview, uploads, volumes
+from kvmweb.services import overview, pool_making, pool_roots, uploads, volumes
 from kvmweb.services import pools as desk
 from kvmweb.ui import links
 from kvmweb.ui import pools as face
@@ -25,11 +27,21 @@ def list_(request: HttpRequest) -> HttpResponse:
     query = {name: request.GET.get(name, "") for name in ("search", "host")}
     context = {
         "live_rev": rev,
-        "rows": desk.list_(actor, **query),
+        "rows": face.lines(desk.list_(actor, **query), desk.promised(actor, host=query["host"])),
+        **_making(actor),
         "is_blind": desk.is_blind(actor),
         **query,
     }
     return respond.page(request, "storage/list.html", context, part="listing")
+
+
+def _making(actor: Actor) -> dict[str, Any]:
+    """What may be made here."""
+    return {
+        "may_create": bool(pool_making.hosts(actor)),
+        "may_change_roots": pool_roots.may_change(actor),
+        "without_default": pool_making.without_default(actor),
+    }
 
 
 @require_safe
