@@ -50,6 +50,12 @@ test font:NotoSansCJK            fonts-noto-cjk           google-noto-sans-cjk-f
 test unshare                     util-linux               util-linux              the lab's namespaces
 test hostname                    hostname                 hostname                the lab's namespaces
 test mount                       mount                    util-linux              the lab's namespaces
+test mkfs.ext4                   e2fsprogs                e2fsprogs               pools of file systems
+test parted                      parted                   parted                  pools of disks
+test tgtd                        tgt                      scsi-target-utils       pools of iSCSI
+test glusterd                    glusterfs-server         glusterfs-server        pools of Gluster
+test pool:iscsi-direct           libvirt-daemon-driver-storage-iscsi-direct libvirt-daemon-driver-storage-iscsi-direct pools of iSCSI
+test pool:gluster                libvirt-daemon-driver-storage-gluster libvirt-daemon-driver-storage-gluster pools of Gluster
 LIST
 }
 
@@ -61,6 +67,7 @@ sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 
     pc:*) pkg-config --exists "${1#pc:}" 2>/dev/null ;;
     pg:*) command -v "${1#pg:}" >/dev/null || ls /usr/lib/postgresql/*/bin/"${1#pg:}" >/dev/null 2>&1 ;;
     font:*) find /usr/share/fonts -name "${1#font:}*" 2>/dev/null | grep -q . ;;
+    pool:*) ls /usr/lib*/libvirt/storage-backend/*_"${1#pool:}".so /usr/lib/*/libvirt/storage-backend/*_"${1#pool:}".so 2>/dev/null | grep -q . ;;
     qemu) command -v qemu-system-x86_64 >/dev/null || [ -x /usr/libexec/qemu-kvm ] ;;
     chromium) [ "$ID" = ubuntu ] || command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     libvirtd) [ -x /usr/sbin/libvirtd ] || [ -x /usr/sbin/virtqemud ] ;;

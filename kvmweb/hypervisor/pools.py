@@ -27,6 +27,7 @@ _SAID: dict[str, type[errors.Problem]] = {
     "already exists": errors.Exists,
     "already in use": errors.Exists,
     "already defined": errors.Exists,
+    "source conflict with pool": errors.Exists,
     "missing backend": errors.NotSupported,
     "not supported": errors.NotSupported,
 }
