@@ -32,6 +32,7 @@ class Transfers:
         self._link = link
         self._numbers = itertools.count(1)
         self._open = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, verb: str, args: dict[str, Any]) -> Reply:
         """The caller's end of a flow that is under way. Raises Busy, and as opening does."""
@@ -49,13 +50,24 @@ class Transfers:
         except BaseException:
             self._ended(purpose, line)
             raise
-        loop = asyncio.get_running_loop()
-
-        def over(_moving: Future[None]) -> None:
-            loop.call_soon_threadsafe(self._ended, purpose, line)
-
-        moving.add_done_callback(over)
+        task = asyncio.create_task(self._follow(purpose, line, flow, moving))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return Reply(descriptor=end)
+
+    async def _follow(
+        self, purpose: str, line: Line, flow: volume_streams.Flow, moving: Future[None]
+    ) -> None:
+        """Until it ends. When the host is lost, a flow that waits for its caller ends too."""
+        moved = asyncio.wrap_future(moving)
+        either: list[asyncio.Future[None]] = [moved, self._link.away]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not moved.done():
+                flow.stop()
+            await asyncio.wait([moved])
+        finally:
+            self._ended(purpose, line)
 
     def _ended(self, purpose: str, line: Line) -> None:
         self._open -= 1

@@ -55,6 +55,13 @@ class Flow:
             log.info("a transfer ended early: %s", error)
         self._say(flows.verdict(moved, problem))
 
+    def stop(self) -> None:
+        """From another thread: nothing more is taken from the caller, or given to it."""
+        try:
+            self.end.shutdown(socket.SHUT_RD if self.is_upload else socket.SHUT_WR)
+        except OSError as error:
+            log.debug("it has ended already: %s", error)
+
     def _up(self) -> int:
         """Until the caller shuts its side or everything is there; what was sent is confirmed."""
         try:

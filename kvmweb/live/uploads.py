@@ -8,9 +8,11 @@ the way: a piece is read when the one before was taken, so a slow pool slows the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import socket
+from typing import Any
 from uuid import UUID
 
 from kvmweb.core import errors, flows, refs
@@ -79,11 +81,13 @@ async def _move(
         with Guarded(actor, ref, "volume.upload") as guarded:
             pump = asyncio.ensure_future(_pump(receive, line, opened.left))
             holding = asyncio.ensure_future(_hold(guarded, ref, upload))
-            await asyncio.wait({pump, guarded.ended}, return_when=asyncio.FIRST_COMPLETED)
+            hearing = asyncio.ensure_future(_hear(line))
+            either: set[asyncio.Future[Any]] = {pump, hearing, guarded.ended}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             for task in (pump, holding):
                 task.cancel()
             await asyncio.gather(pump, holding, return_exceptions=True)
-        verdict = await _verdict(line)
+            verdict = await _verdict(line, hearing)
     finally:
         line.close()
     return await desk(uploads_line.settle, upload, verdict)
@@ -117,21 +121,26 @@ async def _hold(guarded: Guarded, ref: Ref, upload: UUID) -> None:
             guarded.end()
 
 
-async def _verdict(line: socket.socket) -> flows.Verdict:
-    """What the worker says of it, once it hears that nothing more comes."""
-    loop = asyncio.get_running_loop()
-    frames = flows.Frames()
+async def _hear(line: socket.socket) -> flows.Verdict:
+    """What the worker says of it: when nothing more comes, or before, when it takes no more."""
+    loop, frames = asyncio.get_running_loop(), flows.Frames()
+    while frames.verdict is None:
+        piece = await loop.sock_recv(line, 65536)
+        if not piece:
+            raise ConnectionResetError("the worker went away")
+        list(frames.feed(piece))
+    return frames.verdict
+
+
+async def _verdict(line: socket.socket, hearing: asyncio.Future[flows.Verdict]) -> flows.Verdict:
+    """Say that nothing more comes, and hear what that means."""
     try:
-        line.shutdown(socket.SHUT_WR)
-        async with asyncio.timeout(VERDICT_S):
-            while frames.verdict is None:
-                piece = await loop.sock_recv(line, 65536)
-                if not piece:
-                    break
-                list(frames.feed(piece))
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_WR)
+        return await asyncio.wait_for(hearing, VERDICT_S)
     except (*GONE, TimeoutError, errors.Fault) as error:
         log.info("an upload ended without a verdict: %s", error)
-    return frames.verdict or flows.Verdict(problem="host-down")
+        return flows.Verdict(problem="host-down")
 
 
 async def _say(send: Send, record: UploadRecord) -> None:

@@ -69,13 +69,16 @@ export class Sending {
   /** From what is safe to the end, or until the connection breaks. */
   async #once() {
     const { file, choices } = this;
+    if (this.own) await this.#look(); // it may have been refused while its data still went
+    if (this.isOver) return;
     const mark = `${file.size}-${file.lastModified}`;
     const said = await begin(this.url, { name: file.name, size: String(file.size), mark, ...choices });
     this.own = said.url;
     this.#know(said);
     while (said.state === "moving" && this.safe < file.size && !this.isCancelled) {
-      this.#know(await this.#put(said.data_url, said.ticket));
-      if (this.isOver || this.state === "checking") break;
+      const answer = await this.#put(said.data_url, said.ticket);
+      if (answer.state && answer.state !== "moving") { await this.#look(); break; }
+      this.#know(answer);
     }
     while (this.state === "checking" && !this.isCancelled) {
       await pause(LOOK_MS);
@@ -86,6 +89,7 @@ export class Sending {
 
   async #look() {
     const answer = await fetch(this.own, { headers: { "X-Quiet": "1" } });
+    if (answer.status === 404) { this.own = ""; return; }
     if (!answer.ok) throw new TypeError("not reached");
     this.#know(await answer.json());
   }
