@@ -47,6 +47,7 @@ test chromium                    chromium                 chromium              
 test redis-server                redis-server             redis                   tests of the scaled form
 test pg:initdb                   postgresql               postgresql-server       tests of the scaled form
 test font:NotoSansCJK            fonts-noto-cjk           google-noto-sans-cjk-fonts  Chinese in screenshots
+test /usr/sbin/sshd          openssh-server           openssh-server          a second host that is reached by ssh
 test unshare                     util-linux               util-linux              the lab's namespaces
 test hostname                    hostname                 hostname                the lab's namespaces
 test mount                       mount                    util-linux              the lab's namespaces

@@ -18,7 +18,9 @@ _POOLS = {
 _FILL = {"volume.create", "volume.clone", "volume.resize", "volume.attach", "volume.upload"}
 """What whoever makes guests needs of a pool."""
 _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download", "volume.trust"}
-_HOST = {"host.add", "host.remove", "host.maintain", "host.secrets", "host.bridge"}
+_HOST = {
+    "host.add", "host.remove", "host.edit", "host.maintain", "host.secrets", "host.bridge",
+}  # fmt: skip
 _CREATE = {"guest.create", "network.use"}
 _EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
 

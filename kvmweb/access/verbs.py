@@ -63,6 +63,7 @@ _CHANGE = [
     ("volume.download", Kind.POOL),
     ("host.add", None),
     ("host.remove", Kind.HOST),
+    ("host.edit", Kind.HOST),
     ("host.maintain", Kind.HOST),
     ("host.secrets", Kind.HOST),
     ("host.bridge", Kind.HOST),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from kvmweb.core.connections import ConnectionFacts
 from kvmweb.core.readiness import Readiness
 from kvmweb.core.records import HostRecord, HostState
 from kvmweb.core.refs import Ref
@@ -210,3 +211,16 @@ class HostDetails:
     pools: tuple[Shelved, ...] = ()
     networks: tuple[Shelved, ...] = ()
     may: frozenset[str] = field(default_factory=frozenset)
+    connection: ConnectionFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What the portal forgets with a host. Nothing of it changes on the host."""
+
+    guests: int
+    pools: int
+    networks: int
+    grants: int
+    people: int
+    has_keys: bool

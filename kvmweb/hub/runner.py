@@ -15,7 +15,7 @@ from django.utils import timezone
 from kvmweb.core import refs, topics
 from kvmweb.core.records import HostState
 from kvmweb.core.topics import Notice
-from kvmweb.hub import finding, leases, mirror, publisher
+from kvmweb.hub import finding, keyrings, leases, mirror, publisher
 from kvmweb.hub.lanes import Lane
 from kvmweb.hub.supervisor import Supervisor
 from kvmweb.hub.watch import Watch
@@ -127,7 +127,7 @@ class Hub:
 
 def _wanted() -> set[tuple[str, str]]:
     """Hosts to watch and how to reach them."""
-    return set(Host.objects.filter(is_enabled=True).values_list("key", "uri"))
+    return {(host.key, keyrings.uri_of(host)) for host in Host.objects.filter(is_enabled=True)}
 
 
 def _settle() -> list[Notice]:
@@ -137,6 +137,7 @@ def _settle() -> list[Notice]:
     for key, state in HostMirror.objects.values_list("host", "state"):
         if key not in hosts:
             notices += mirror.forget(key)
+            keyrings.forget(key)
         elif not hosts[key] and state != HostState.DOWN:
             notices += mirror.rest(key)
     return notices

@@ -23,7 +23,16 @@ from kvmweb.ui import hosts as face
 Row = TypeVar("Row")
 Listing = tuple[int, Mapping[str, str], Mapping[str, str]]
 """Revision, parts by id, rows by id, as HTML."""
-_CARDS = ("use", "guests", "readiness", "overview", "hardware", "shelves", "abilities")
+_CARDS = (
+    "use",
+    "connection",
+    "guests",
+    "readiness",
+    "overview",
+    "hardware",
+    "shelves",
+    "abilities",
+)
 
 
 @shows(r"/hosts/")
@@ -98,7 +107,7 @@ def _fresh(template: str, context: dict[str, Any]) -> Part:
     return part(render_to_string(template, context).strip())
 
 
-@shows(r"/hosts/(?!add/)(?P<host>[a-z0-9-]+)/")
+@shows(r"/hosts/(?!add/|test/|certificates/)(?P<host>[a-z0-9-]+)/")
 def _page(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
     return [HostPageRegion(refs.host(found["host"]))]
 
@@ -111,7 +120,7 @@ def _devices(found: re.Match[str], query: QueryDict) -> Sequence[Region]:
     def gather(actor: Actor) -> Listing:
         rev = overview.revision()
         rows = _or_none(lambda: devices.list_(actor, ref, **wanted))
-        return _rows("hosts/devices.html", rev, [devices_face.shown(row) for row in rows], wanted)
+        return _rows("hosts/devices.html", rev, devices_face.in_order(rows), wanted)
 
     heard = frozenset({topics.HOSTS, topics.of(ref), topics.GUESTS, topics.NETWORKS})
     return [HostPageRegion(ref, (), "devices"), Paced(heard, gather, LIST_ID)]

@@ -27,7 +27,9 @@ from kvmweb.services.guard import guarded, internal
 
 TOP = 8
 _ACTIVE = tuple(state.value for state in GuestState if state.is_active)
-_MAY = ("host.remove", "host.maintain", "host.secrets")
+_MAY = (
+    "host.remove", "host.edit", "host.maintain", "host.secrets", "host.details", "host.add",
+)  # fmt: skip
 
 
 @guarded("host.view")
@@ -37,6 +39,7 @@ def show(actor: Actor, ref: Ref) -> HostDetails:
     row = hosts.get(actor, ref)
     found = mirror.HostMirror.objects.filter(host=ref.host).first()
     reaches = judge.reaches(actor, _MAY)
+    may = frozenset(verb for verb, reach in reaches.items() if reach.covers(ref))
     hardware = parts.read(ref.host, Part.HARDWARE, HardwareRecord)
     readiness = parts.read(ref.host, Part.READINESS, Readiness)
     return HostDetails(
@@ -49,7 +52,8 @@ def show(actor: Actor, ref: Ref) -> HostDetails:
         checked_at=readiness.at if readiness else None,
         pools=_pools(actor, ref),
         networks=_networks(actor, ref),
-        may=frozenset(verb for verb, reach in reaches.items() if reach.covers(ref)),
+        may=may,
+        connection=hosts.connection(ref) if "host.details" in may else None,
     )
 
 

@@ -14,6 +14,14 @@ class Host(models.Model):
     name = models.CharField(max_length=64)
     uri = models.CharField(max_length=500)
     is_enabled = models.BooleanField(default=True)
+    identity = models.CharField(max_length=16, blank=True)
+    """`core.connections.Identity`: whose keys the connection uses."""
+    known_hosts = models.TextField(blank=True)
+    """The host's ssh key, as a person confirmed it."""
+    tls_ca = models.TextField(blank=True)
+    tls_certificate = models.TextField(blank=True)
+    tls_key = models.TextField(blank=True)
+    """Sealed by `hub.keyrings.seal`."""
     added_at = models.DateTimeField(auto_now_add=True)
     rests_since = models.DateTimeField(null=True, blank=True)
     """In maintenance since then: no guest starts or is made there."""

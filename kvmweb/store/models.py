@@ -1,6 +1,7 @@
 """Where Django looks for models; each noun has its own file."""
 
 from kvmweb.store.audit import AuditEntry
+from kvmweb.store.connections import KeyPair
 from kvmweb.store.consoles import Seat, Ticket
 from kvmweb.store.hosts import Host
 from kvmweb.store.jobs import Job, JobWorker
@@ -17,6 +18,7 @@ __all__ = [
     "Image",
     "Job",
     "JobWorker",
+    "KeyPair",
     "Person",
     "ResetLink",
     "RightsEpoch",

@@ -34,6 +34,7 @@ _DETAILS: dict[str, Text] = {
     "remove-team": _("team removed"),
     "add-member": _("member added"),
     "remove-member": _("member removed"),
+    "bundle": _("certificates for a host made"),
     "maintenance-on": _("maintenance began"),
     "maintenance-off": _("maintenance ended"),
     "define-secret": _("secret made"),

@@ -54,6 +54,7 @@ class Shown:
     dom_id: str
     icon: str
     name: str
+    place: str
     sort: Text
     facts: tuple[str, ...]
 
@@ -65,14 +66,22 @@ def shown(row: DeviceRow) -> Shown:
     kind = KINDS[record.kind]
     if record.kind is DeviceKind.PCI:
         kind = _CLASSES.get(record.class_code[:2], kind)
+    is_net = record.kind is DeviceKind.NET
     return Shown(
         it=row,
         dom_id=row.dom_id,
         icon=_ICONS.get(record.kind, "cpu"),
-        name=maker or record.mac or record.ids or record.address,
+        name=record.address if is_net else maker or record.ids or record.address,
+        place=record.mac if is_net else record.address,
         sort=kind,
         facts=tuple(_facts(row)),
     )
+
+
+def in_order(rows: Iterable[DeviceRow]) -> list[Shown]:
+    """By kind, as the choices stand."""
+    order = list(KINDS)
+    return [shown(row) for row in sorted(rows, key=lambda row: order.index(row.record.kind))]
 
 
 def choices(counts: dict[DeviceKind, int]) -> tuple[Choice, ...]:
@@ -89,8 +98,6 @@ def _facts(row: DeviceRow) -> Iterable[str]:
         yield record.ids
     if record.driver:
         yield _("driver %(name)s") % {"name": record.driver}
-    if record.mac:
-        yield record.mac
     if record.link:
         yield _("link %(state)s") % {"state": record.link}
     if record.speed:

@@ -17,7 +17,7 @@ from kvmweb.core.hosts import (
     HostUse,
 )
 from kvmweb.core.readiness import Verdict
-from kvmweb.ui import readiness, sparklines, words
+from kvmweb.ui import reach, readiness, sparklines, words
 from kvmweb.ui.guest_page import Chart
 from kvmweb.ui.readiness import Said
 from kvmweb.ui.words import Text
@@ -69,6 +69,8 @@ class HostPage:
     open_findings: tuple[Said, ...]
     good_findings: tuple[Said, ...]
     booted_at: datetime | None
+    away: reach.Line | None
+    """Why it is away, where that can be said in plain words."""
 
     @property
     def row(self) -> object:
@@ -94,6 +96,7 @@ def page(details: HostDetails) -> HostPage:
         open_findings=tuple(it for it in found if it.verdict is not Verdict.GOOD),
         good_findings=tuple(it for it in found if it.verdict is Verdict.GOOD),
         booted_at=datetime.fromtimestamp(booted, UTC) if booted else None,
+        away=reach.why_away(row.reason) if row.reason and not row.is_up else None,
     )
 
 

@@ -26,7 +26,7 @@ def list_(request: HttpRequest, host: str) -> HttpResponse:
     context = {
         "live_rev": details.rev,
         "it": host_face.page(details),
-        "rows": [face.shown(row) for row in desk.list_(actor, ref, **query)],
+        "rows": face.in_order(desk.list_(actor, ref, **query)),
         "choices": face.choices(desk.counts(actor, ref)),
         "read_at": desk.read_at(actor, ref),
         "command": commands.virsh(details.row.uri, "nodedev-list", "--tree"),

@@ -1,64 +1,27 @@
-"""Hosts: the list, adding and removing."""
+"""Hosts: the list, adding, changing and removing one."""
 
 from __future__ import annotations
 
-from django import forms
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from kvmweb.core import refs
+from kvmweb.core.connections import Identity
 from kvmweb.core.errors import Denied, Exists, Invalid, Problem
-from kvmweb.services import addresses, overview
+from kvmweb.services import addresses, host_page, keyrings, overview
 from kvmweb.services import hosts as desk
 from kvmweb.ui import links, messages
+from kvmweb.ui import reach as reach_face
 from kvmweb.web import respond
+from kvmweb.web.addresses import AddressForm
 from kvmweb.web.forms import Strict, posted
 
-TRANSPORTS = [
-    (addresses.Transport.LOCAL, gettext_lazy("This machine")),
-    (addresses.Transport.SSH, gettext_lazy("Another machine, by SSH")),
-    (addresses.Transport.TLS, gettext_lazy("Another machine, by TLS")),
-    (addresses.Transport.TCP, gettext_lazy("A local port, by TCP")),
-    (addresses.Transport.DEMO, gettext_lazy("A demonstration")),
-]
-
-
-class AddressForm(Strict):
-    """How to reach a host. What is not needed for a transport is ignored there."""
-
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=64, required=False)
-    transport = forms.ChoiceField(
-        label=gettext_lazy("Where it is"), choices=TRANSPORTS, widget=forms.RadioSelect
-    )
-    machine = forms.CharField(
-        label=gettext_lazy("Host name or address"), max_length=253, required=False
-    )
-    user = forms.CharField(
-        label=gettext_lazy("User"),
-        max_length=32,
-        required=False,
-        help_text=gettext_lazy("Empty means the user that the portal runs as."),
-    )
-    port = forms.IntegerField(
-        label=gettext_lazy("Port"),
-        required=False,
-        min_value=1,
-        max_value=65535,
-        help_text=gettext_lazy("Empty means the usual one: SSH 22, TLS 16514, TCP 16509."),
-    )
-
-    def address(self) -> addresses.Address:
-        """What was chosen, for the service to check."""
-        chosen = self.cleaned_data
-        return addresses.Address(
-            addresses.Transport(chosen["transport"]),
-            chosen["machine"],
-            chosen["user"] if chosen["transport"] == addresses.Transport.SSH else "",
-            chosen["port"] or 0,
-        )
+SECRET = ("tls_ca", "tls_certificate", "tls_key")
 
 
 @require_GET
@@ -77,16 +40,18 @@ def list_(request: HttpRequest) -> HttpResponse:
     return respond.page(request, "hosts/list.html", context, part="listing")
 
 
+@sensitive_post_parameters(*SECRET)
 @require_http_methods(["GET", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     """Add a host."""
     actor = request.actor  # type: ignore[attr-defined]
     if not desk.may_add(actor):
         raise Denied(verb="host.add")
-    form = posted(request, AddressForm, initial={"transport": addresses.Transport.SSH})
+    initial = {"transport": addresses.Transport.SSH, "identity": Identity.PORTAL.value}
+    form = posted(request, AddressForm, initial=initial)
     if form.is_bound and form.is_valid():
         try:
-            ref = desk.add(actor, form.cleaned_data["name"], form.address())
+            ref = desk.add(actor, form.cleaned_data["name"], form.address(), form.given())
         except Invalid as invalid:
             form.add_invalid(invalid)
         except Exists as error:
@@ -94,44 +59,145 @@ def add(request: HttpRequest) -> HttpResponse:
         else:
             respond.say(request, _("The host was added. It connects within seconds."))
             return HttpResponseRedirect(links.of(ref))
+    context = {
+        "title": _("Add a host"),
+        "action_label": _("Add the host"),
+        "back_url": reverse("hosts"),
+    }
+    return _address_page(request, form, context)
+
+
+@sensitive_post_parameters(*SECRET)
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, host: str) -> HttpResponse:
+    """Another name, another way to the same host."""
+    actor, ref = request.actor, refs.host(host)  # type: ignore[attr-defined]
+    details = host_page.show(actor, ref)
+    if not details.may >= {"host.edit", "host.details"} or details.connection is None:
+        raise Denied(verb="host.edit")
+    form = posted(request, AddressForm, initial=_initial(details))
+    form.keep_foreign = not details.connection.transport
+    if form.is_bound and form.is_valid():
+        try:
+            desk.edit(actor, ref, form.cleaned_data["name"], form.address(), form.given())
+        except Invalid as invalid:
+            form.add_invalid(invalid)
+        except Exists as error:
+            form.add_error("name", messages.problem(error).sentence)
+        else:
+            respond.say(request, _("The connection was changed. It is made anew within seconds."))
+            return HttpResponseRedirect(links.of(ref))
+    context = {
+        "title": _("Connection of %(name)s") % {"name": details.row.name},
+        "action_label": _("Save"),
+        "back_url": links.of(ref),
+        "here": details,
+    }
+    return _address_page(request, form, context)
+
+
+def _initial(details: Any) -> dict[str, Any]:
+    found = details.connection
+    return {
+        "name": details.row.name,
+        "transport": found.transport,
+        "machine": found.machine,
+        "user": found.user,
+        "port": found.port or None,
+        "identity": found.identity.value,
+        "host_key": found.fingerprint,
+    }
+
+
+def _address_page(request: HttpRequest, form: AddressForm, context: dict[str, Any]) -> HttpResponse:
+    public = keyrings.public_key()
+    context |= {"form": form, "public": public, "authorize": keyrings.authorize_line(public)}
     status = 422 if form.is_bound else 200
-    return respond.page(request, "hosts/add.html", {"form": form}, status=status)
+    return respond.page(request, "hosts/address.html", context, status=status)
 
 
+@sensitive_post_parameters(*SECRET)
 @require_POST
 def test(request: HttpRequest) -> HttpResponse:
-    """Connect once and say what came of it; nothing is kept."""
+    """Look at the way to a host step by step and say what came of it; nothing is kept."""
     actor = request.actor  # type: ignore[attr-defined]
     form = posted(request, AddressForm)
     context: dict[str, object] = {"form": form}
     if form.is_valid():
         try:
             address = form.address()
+            report = desk.test(actor, address, form.given())
+            context |= {"report": report, "lines": reach_face.lines(report), "asks": True}
             context["command"] = addresses.command(addresses.uri(address), "list --all")
-            context["record"] = desk.test(actor, address)
         except Invalid as invalid:
             form.add_invalid(invalid)
-        except Denied:
-            raise
-        except Problem as problem:
-            context["said"] = messages.problem(problem, detail=problem.detail)
+    elif not desk.may_add(actor):
+        raise Denied(verb="host.add")
     return respond.page(request, "hosts/test.html", context)
+
+
+@require_POST
+def retest(request: HttpRequest, host: str) -> HttpResponse:
+    """The same for a host that was added, with the keys that it has."""
+    actor, ref = request.actor, refs.host(host)  # type: ignore[attr-defined]
+    posted(request, Strict)
+    try:
+        report = desk.retest(actor, ref)
+    except Invalid as invalid:
+        return respond.problem(request, invalid, about=host)
+    context: dict[str, object] = {"report": report, "lines": reach_face.lines(report)}
+    if not request.htmx:  # type: ignore[attr-defined]
+        respond.say(request, _("Tested."), tone="good" if report.record else "bad")
+        return HttpResponseRedirect(links.of(ref))
+    return respond.page(request, "hosts/test.html", context)
+
+
+@require_POST
+def certificates(request: HttpRequest) -> HttpResponse:
+    """Certificate and key for a host, to be unpacked there."""
+    machine = request.POST.get("machine", "")
+    try:
+        whole = keyrings.bundle(request.actor, machine)  # type: ignore[attr-defined]
+    except Invalid as invalid:
+        respond.say(request, " ".join(invalid.fields.values()), tone="bad")
+        return HttpResponseRedirect(reverse("host-add"))
+    headers = {"Content-Disposition": 'attachment; filename="libvirt-certificates.tar.gz"'}
+    return HttpResponse(whole, content_type="application/gzip", headers=headers)
+
+
+@require_POST
+def switch(request: HttpRequest, host: str, word: str) -> HttpResponse:
+    """Connect to it again, or no more."""
+    ref = refs.host(host)
+    posted(request, Strict)
+    act, sentence = {
+        "enable": (desk.enable, _("The host is enabled. It connects within seconds.")),
+        "disable": (desk.disable, _("The host is disabled. What is known of it stays.")),
+    }[word]
+    try:
+        act(request.actor, ref)  # type: ignore[attr-defined]
+    except Problem as problem:
+        return respond.problem(request, problem, about=host)
+    to = "" if request.htmx else links.of(ref)  # type: ignore[attr-defined]
+    return respond.done(request, sentence, to=to)
 
 
 @require_http_methods(["GET", "POST"])
 def remove(request: HttpRequest, host: str) -> HttpResponse:
-    """Ask, then forget the host."""
+    """Ask, naming what is forgotten; then forget the host."""
     actor, ref = request.actor, refs.host(host)  # type: ignore[attr-defined]
     if request.method == "POST":
         posted(request, Strict)
         desk.remove(actor, ref)
         sentence = _("The host was removed from the portal. Nothing changed on it.")
         return respond.done(request, sentence, to=reverse("hosts"))
+    losses = desk.losses(actor, ref)
     row = desk.get(actor, ref)
     if not request.htmx:  # type: ignore[attr-defined]
         return HttpResponseRedirect(f"{links.of(ref)}?dialog=remove")
     context = {
         "it": row,
+        "losses": losses,
         "name": "remove",
         "action": request.path,
         "action_label": _("Remove the host"),
