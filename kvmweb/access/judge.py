@@ -108,6 +108,15 @@ def can_rule(actor: Actor, person_id: int) -> bool:
     return all(reach(actor, verb).includes(their) for verb, their in theirs.items())
 
 
+def loses(person: Person, grant: Grant) -> frozenset[str]:
+    """What this person may no longer do where the grant reaches, once it is taken back."""
+    left = _read(person, _epoch(), timezone.now(), without=grant.pk).reaches
+    given = _scope_reach(grant.scope)
+    return frozenset(
+        verb for verb in verbs_of(grant.role) if not left.get(verb, NOWHERE).includes(given)
+    )
+
+
 def holds_anything(actor: Actor) -> bool:
     """Whether there is any right at all: without, a page of its own says how to ask."""
     return actor.is_portal or bool(_rights(actor.person_id).reaches)
@@ -189,10 +198,19 @@ def _rights(person_id: int) -> Rights:
     return fresh
 
 
-def _read(person: Person | None, epoch: int, now: datetime, *, even_later: bool = False) -> Rights:
+def _read(
+    person: Person | None,
+    epoch: int,
+    now: datetime,
+    *,
+    even_later: bool = False,
+    without: int = 0,
+) -> Rights:
+    """without: a grant that is looked away from."""
     if person is None:
         return Rights(epoch, None)
     grants = Grant.objects.filter(Q(person=person) | Q(team__members=person)).distinct()
+    grants = grants.exclude(pk=without)
     custom = {role.key: frozenset(role.verbs) for role in CustomRole.objects.all()}
     known = frozenset(VERBS)
     wide: set[str] = set()

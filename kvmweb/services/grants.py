@@ -83,6 +83,23 @@ def give(actor: Actor, terms: Terms, *, person_id: int = 0, team_id: int = 0) ->
     return int(grant.pk)
 
 
+@sifted("people.grant")
+def loss(actor: Actor, grant_id: int) -> tuple[GrantRow, dict[str, list[str]]]:
+    """Before a grant is taken back: for each person it reaches, by name, the verbs that they lose.
+
+    Raises NotFound, Denied.
+    """
+    if not judge.can(actor, "people.grant"):
+        raise Denied(verb="people.grant")
+    grant = Grant.objects.select_related("person", "team").filter(pk=grant_id).first()
+    if grant is None:
+        raise NotFound(ref=f"grant:{grant_id}")
+    whose = Q(teams=grant.team_id) if grant.team_id else Q(pk=grant.person_id)
+    reached = Person.objects.filter(whose)
+    lost = {str(one): sorted(judge.loses(one, grant)) for one in reached.order_by("username")}
+    return _rows(Grant.objects.filter(pk=grant_id))[0], lost
+
+
 @guarded_portal("people.grant")
 def revoke(actor: Actor, grant_id: int) -> None:
     """Take a grant back; open pages and consoles close. Raises NotFound, Denied, Invalid."""

@@ -7,6 +7,7 @@ Who asked for a job always sees and cancels it; others see it with job.view.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,11 +22,12 @@ from kvmweb.core import refs, topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.jobs import JobRecord, JobState, JobStep
+from kvmweb.core.offers import Offer
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.topics import Notice
 from kvmweb.hub import publisher
 from kvmweb.inventory import models as mirror
-from kvmweb.services import job_worker, presses
+from kvmweb.services import job_worker, power, presses
 from kvmweb.services.guard import internal, open_to_all, sifted
 from kvmweb.services.works import Step
 from kvmweb.store.models import Job
@@ -74,6 +76,31 @@ def _begin(actor: Actor, verb: str, steps: list[Step], arguments: dict[str, Any]
         job_worker.run.enqueue(str(job.pk))
     _tell(job.pk)
     return job.pk
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One of the guests that were chosen, and what stands in the way of the press on it."""
+
+    ref: Ref
+    name: str
+    offer: Offer
+
+
+@sifted("guest.view")
+def offered(actor: Actor, word: str, wanted: Sequence[Ref]) -> list[Offered]:
+    """Before a press on many: which of these guests it would reach, by name."""
+    names = seen_names(actor, wanted)
+    offerer = power.offerer(actor)
+    by_host = {row.host: row for row in mirror.HostMirror.objects.all()}
+    rows = mirror.Guest.objects.filter(is_gone=False, uuid__in=[ref.id for ref in names])
+    known = {row.ref: row for row in rows}
+    found = []
+    for ref, name in names.items():
+        if ref in known:
+            offers = offerer(known[ref], by_host.get(ref.host))
+            found.append(Offered(ref, name, next(o for o in offers if o.verb == power.of(word))))
+    return sorted(found, key=lambda one: one.name)
 
 
 @sifted("guest.view")

@@ -168,6 +168,8 @@ TABLE: dict[str, Power] = {
         Power("guest.describe", "guest.describe", "guest.describe", _always),
     )
 }
+POSITIONS = {"guest.autostart_on": "guest.autostart", "guest.autostart_off": "guest.autostart"}
+"""Presses that are two positions of one offer."""
 RIGHTS = tuple(dict.fromkeys(power.right for power in TABLE.values()))
 Offerer = Callable[[mirror.Guest, mirror.HostMirror | None], tuple[Offer, ...]]
 
@@ -227,6 +229,12 @@ def obstacle(power: Power, facts: Facts, may: dict[str, bool]) -> Obstacle:
     if found is Obstacle.NONE and power.is_start and facts.is_host_resting:
         return Obstacle.MAINTENANCE
     return found
+
+
+@open_to_all("a pure function")
+def of(word: str) -> str:
+    """The offer that a press of this word takes up."""
+    return POSITIONS.get(word, word)
 
 
 @guarded("guest.start")

@@ -37,7 +37,7 @@ def of(offer: offers.Offer, ref: refs.Ref) -> Control:
         doing=str(word.doing),
         reason="" if offer.is_possible else messages.obstacle(offer),
         command=offer.command,
-        asks=word.is_forceful,
+        asks=word.asks,
     )
 
 

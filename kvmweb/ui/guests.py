@@ -255,7 +255,7 @@ def _render(row: GuestRow, columns: tuple[str, ...], version: str) -> str:
         "addresses": " ".join(line.addresses),
         "act": verb.path,
         "act_label": _said(verb.label, language),
-        "asks": verb.is_forceful,
+        "asks": verb.asks,
         "reason": "" if row.main.is_possible else messages.obstacle(row.main),
         "said": _sayings(language),
     }

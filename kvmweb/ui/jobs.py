@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -10,8 +12,24 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from kvmweb.core import errors
 from kvmweb.core.jobs import JobRecord, JobState, JobStep
+from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.ui import guest_page, links, messages, words
 from kvmweb.ui.words import State, Text
+
+_TO_OFF = ("guest.destroy", "guest.shutdown", "guest.shutdown_acpi", "guest.shutdown_agent")
+
+
+class Offered(Protocol):
+    """A chosen guest with the offer of the act on it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def offer(self) -> Offer:
+        """Possible, or why not."""
+
 
 STATES: dict[JobState, State] = {
     JobState.WAITING: State(_("Waiting"), "clock", "calm"),
@@ -117,6 +135,17 @@ def _line(step: JobStep) -> StepLine:
         sentence=said.sentence if said else "",
         detail=said.detail if said else "",
     )
+
+
+def skipped(offered: Iterable[Offered]) -> list[tuple[str, list[str]]]:
+    """What a press on many would not reach: each reason, and the names that it holds for."""
+    found: dict[str, list[str]] = {}
+    for one in offered:
+        if not one.offer.is_possible:
+            is_off = one.offer.obstacle is Obstacle.NOT_RUNNING and one.offer.verb in _TO_OFF
+            reason = str(_("Already off.")) if is_off else messages.obstacle(one.offer)
+            found.setdefault(reason, []).append(one.name)
+    return list(found.items())
 
 
 def question(word: str, count: int) -> str:

@@ -29,7 +29,8 @@ class State:
 class Verb:
     """How an action is shown. doing: said at once after the click, until the event decides.
 
-    path: the last part of the action's URL. is_forceful: asks before it acts.
+    path: the last part of the action's URL. is_forceful: may lose data. asks: a question comes
+    first, as before all that is forceful.
     """
 
     label: Text
@@ -37,6 +38,12 @@ class Verb:
     doing: Text = ""
     path: str = ""
     is_forceful: bool = False
+    is_asked: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether a question comes first."""
+        return self.is_forceful or self.is_asked
 
 
 _UNKNOWN = State(_("Unknown"), "help", "calm")
@@ -103,19 +110,23 @@ _VERBS: dict[str, Verb] = {
     "guest.start": Verb(_("Start"), "play", _("starting…"), "start"),
     "guest.start_paused": Verb(_("Start paused"), "play-paused", _("starting…"), "start-paused"),
     "guest.restore": Verb(_("Restore"), "restore", _("restoring…"), "restore"),
-    "guest.shutdown": Verb(_("Shut down"), "power", _("shutting down…"), "shutdown"),
+    "guest.shutdown": Verb(_("Shut down"), "power", _("shutting down…"), "shutdown", is_asked=True),
     "guest.start_fresh": Verb(
         _("Discard saved state and start"), "play", _("starting…"), "start-fresh", is_forceful=True
     ),
     "guest.shutdown_acpi": Verb(
-        _("Shut down by ACPI"), "power", _("shutting down…"), "shutdown-acpi"
+        _("Shut down by ACPI"), "power", _("shutting down…"), "shutdown-acpi", is_asked=True
     ),
     "guest.shutdown_agent": Verb(
-        _("Shut down by guest agent"), "power", _("shutting down…"), "shutdown-agent"
+        _("Shut down by guest agent"),
+        "power",
+        _("shutting down…"),
+        "shutdown-agent",
+        is_asked=True,
     ),
-    "guest.reboot": Verb(_("Reboot"), "reboot", _("rebooting…"), "reboot"),
+    "guest.reboot": Verb(_("Reboot"), "reboot", _("rebooting…"), "reboot", is_asked=True),
     "guest.reboot_agent": Verb(
-        _("Reboot by guest agent"), "reboot", _("rebooting…"), "reboot-agent"
+        _("Reboot by guest agent"), "reboot", _("rebooting…"), "reboot-agent", is_asked=True
     ),
     "guest.reset": Verb(_("Reset"), "reset", _("resetting…"), "reset", is_forceful=True),
     "guest.destroy": Verb(

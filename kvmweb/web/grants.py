@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.core.errors import Denied, Invalid
 from kvmweb.services import grants, rights, roles
+from kvmweb.ui import words
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
 
@@ -131,13 +132,35 @@ def give(request: HttpRequest) -> HttpResponse:
     return respond.page(request, "people/grant.html", {"form": form}, status=status)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, grant_id: int) -> HttpResponse:
-    """Take it back."""
+    """Name what is lost; then take it back."""
+    if request.method != "POST":
+        return _ask(request, grant_id)
     posted(request, Strict)
     grants.revoke(request.actor, grant_id)  # type: ignore[attr-defined]
     to = respond.goal(request, reverse("grants"))
     return respond.done(request, _now("The grant is taken back."), to=to)
+
+
+def _ask(request: HttpRequest, grant_id: int) -> HttpResponse:
+    grant, lost = grants.loss(request.actor, grant_id)  # type: ignore[attr-defined]
+    told = [(name, [words.verb(verb).label for verb in verbs]) for name, verbs in lost.items()]
+    values = {"role": grant.role, "holder": grant.holder}
+    context = {
+        "title": _now("Remove %(role)s of %(holder)s?") % values,
+        "grant": grant,
+        "lost": told,
+        "next": respond.goal(request, ""),
+        "name": "revoke",
+        "tone": "bad",
+        "action": reverse("grant_revoke", args=[grant_id]),
+        "action_label": _now("Remove the grant"),
+        "back_url": reverse("grants"),
+        "back_label": _now("Grants"),
+        "frame": respond.frame(request),
+    }
+    return respond.page(request, "people/revoke.html", context)
 
 
 @respond.quiet

@@ -46,7 +46,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     found = [_guest(text) for text in form.cleaned_data["ref"]]
     if word not in presses.WORDS:
         raise BadRequest("unknown verb")
-    if words.verb(word).is_forceful and not form.cleaned_data["confirmed"]:
+    if words.verb(word).asks and not form.cleaned_data["confirmed"]:
         return _ask(request, word, found)
     job = jobs.ask_bulk(request.actor, word, found)  # type: ignore[attr-defined]
     if not request.htmx:  # type: ignore[attr-defined]
@@ -79,16 +79,17 @@ def show_context(request: HttpRequest, job: UUID) -> dict[str, object]:
 
 
 def _ask(request: HttpRequest, word: str, found: list[Ref]) -> HttpResponse:
-    names = jobs.seen_names(request.actor, found)  # type: ignore[attr-defined]
+    offered = jobs.offered(request.actor, word, found)  # type: ignore[attr-defined]
+    able = [one for one in offered if one.offer.is_possible]
     context: dict[str, object] = {
-        "title": face.question(word, len(names)),
-        "warning": face.warning(word),
-        "tone": "bad",
-        "names": sorted(names.values()),
-        "refs": [str(ref) for ref in names],
+        "title": face.question(word, len(able)),
+        "warning": face.warning(word) if able else "",
+        "tone": "bad" if words.verb(word).is_forceful else "",
+        "able": able,
+        "skipped": face.skipped(offered),
         "verb": word,
         "name": "bulk",
-        "action": reverse("guests_bulk"),
+        "action": reverse("guests_bulk") if able else "",
         "action_label": words.verb(word).label,
         "back_url": reverse("guests"),
         "back_label": _("Guests"),

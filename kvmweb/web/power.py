@@ -90,7 +90,7 @@ def _ask(request: HttpRequest, ref: Ref, word: str) -> HttpResponse:
         "warning": face.warning(word),
         "sister": it.by_verb[SISTERS[word]] if word in SISTERS else None,
         "name": word,
-        "tone": "bad" if control.asks else "",
+        "tone": "bad" if words.verb(word).is_forceful else "",
         "action": "" if control.reason else control.url,
         "action_label": control.label,
         "back_url": links.of(ref),

@@ -61,7 +61,7 @@ export class Seats {
     const glyph = icon(this.data.icons, seat.drives ? "keyboard" : "eye");
     const name = document.createElement("bdi");
     const mine = seat.id === me ? "you" : seat.own && "other-window";
-    name.textContent = mine ? `${seat.name} (${this.data.words[mine]})` : seat.name;
+    name.textContent = mine ? say(this.data.words, mine, { name: seat.name }) : seat.name;
     const role = document.createElement("span");
     role.className = "pf-v6-screen-reader";
     role.textContent = this.data.words[seat.drives ? "seat-drives" : "seat-watches"];

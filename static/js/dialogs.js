@@ -38,7 +38,7 @@ export function open(dialog) {
     if (dialog.parentElement?.id === "dialogs") dialog.remove();
   });
   const field = ".pf-v6-c-modal-box__body :is(input:not([type=hidden]), select, textarea)";
-  const first = dialog.querySelector("[aria-invalid=true], [autofocus]") ?? dialog.querySelector(field);
+  const first = dialog.querySelector("[aria-invalid=true], [autofocus]") ?? dialog.querySelector(field) ?? dialog.querySelector("[type=submit]");
   first?.focus();
 }
 

@@ -55,3 +55,10 @@ def test_totals_add_up_all_devices():
 )  # fmt: skip
 def test_memory_is_the_balloons_word_where_it_speaks(figures, used):
     assert statistics._memory_used(figures) == used
+
+
+def test_never_more_memory_is_used_than_the_guest_has():
+    soon_after_boot = {"balloon.current": 96 * 1024, "balloon.rss": 192 * 1024}
+    assert statistics._memory_used(soon_after_boot, 96 * 1024**2) == 96 * 1024**2
+    assert statistics._memory_used({"balloon.rss": 50 * 1024}, 96 * 1024**2) == 50 * 1024**2
+    assert statistics._memory_used({}, 96 * 1024**2) is None

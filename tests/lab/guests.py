@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from tests.lab import agent
+
 
 @dataclass(frozen=True, slots=True)
 class GuestOptions:
@@ -14,6 +16,7 @@ class GuestOptions:
     memory_mib: 72 is the least that boots; 64 hangs.  serials: number of serial ports.
     deaf: ignores the power button.  busy: works a little now and then.
     disk: path of a qcow2 as the lab host sees it.  extra: more XML for <devices>.
+    agent: a guest agent runs in it; needs 112 MiB.
     kernel: False leaves out kernel and initrd, so that nothing boots.
     """
 
@@ -28,6 +31,7 @@ class GuestOptions:
     serials: int = 1
     deaf: bool = False
     busy: bool = False
+    agent: bool = False
     kernel: bool = True
     uuid: str = ""
     on_reboot: str = "restart"
@@ -42,7 +46,7 @@ def command_line(name: str, options: GuestOptions) -> str:
     host = "".join(c for c in name if c.isascii() and (c.isalnum() or c == "-")) or "guest"
     words = ["console=tty0", "console=ttyS0", "no_timer_check", "quiet", f"guest.name={host}"]
     words += ["guest.deaf"] * options.deaf + ["guest.busy"] * options.busy
-    words += ["guest.nodhcp"] * (not options.network)
+    words += ["guest.nodhcp"] * (not options.network) + ["rdinit=/agent/init"] * options.agent
     return " ".join([*words, *options.switches, options.cmdline]).strip()
 
 
@@ -71,6 +75,8 @@ def devices(name: str, options: GuestOptions) -> str:
         parts.append("<video><model type='vga' vram='16384'/></video>")
     else:
         parts.append("<video><model type='none'/></video>")
+    if options.agent:
+        parts.append(agent.CHANNEL)
     return "".join([*parts, "<memballoon model='virtio'/>", options.extra])
 
 
@@ -78,9 +84,10 @@ def definition(name: str, image: Path, options: GuestOptions) -> str:
     """A whole <domain>, every value escaped, so that hostile names can be tested."""
     boot = ""
     if options.kernel:
+        initrd = agent.initrd(image) if options.agent else image / "initrd.gz"
         boot = (
             f"<kernel>{escape(str(image / 'vmlinuz'))}</kernel>"
-            f"<initrd>{escape(str(image / 'initrd.gz'))}</initrd>"
+            f"<initrd>{escape(str(initrd))}</initrd>"
             f"<cmdline>{escape(command_line(name, options))}</cmdline>"
         )
     head = f"<name>{escape(name)}</name>"

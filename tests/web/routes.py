@@ -209,6 +209,7 @@ ROUTES = [
     portal("grants", "/people/grants/", AUDIT),
     portal("grant_give", "/people/grants/give/", ADMIN),
     portal("grant_guests", "/people/grants/guests/", WITH_RIGHTS),
+    portal("grant_revoke", "/people/grants/{grant}/revoke/", ADMIN),
     portal("grant_revoke", "/people/grants/{grant}/revoke/", ADMIN, "post"),
     portal("roles", "/people/roles/", AUDIT),
     portal("role_add", "/people/roles/add/", ADMIN),

@@ -8,7 +8,7 @@ from django import template
 from django.conf import settings
 
 from kvmweb.core import plain
-from kvmweb.ui import acts, words
+from kvmweb.ui import act_details, acts, words
 
 register = template.Library()
 
@@ -33,14 +33,8 @@ def outcome_state(outcome: str) -> words.State:
 
 @register.filter
 def detail_text(detail: dict[str, Any]) -> str:
-    """The values of an act on one line, in which nothing hides."""
-    parts = [str(acts.detail(str(detail["act"])))] if "act" in detail else []
-    parts += [
-        f"{key}: {_value(value)}"
-        for key, value in detail.items()
-        if key != "act" and value not in ("", [], None)
-    ]
-    return plain.line("; ".join(parts), 500)
+    """The values of an act on one line, in words."""
+    return act_details.text(detail)
 
 
 @register.filter
@@ -56,7 +50,3 @@ def browser(agent: str) -> str:
     name = next((label for sign, label in known if sign in agent), "")
     system = next((label for label in systems if label in agent), "")
     return " · ".join(part for part in (name, system) if part) or plain.line(agent, 60)
-
-
-def _value(value: Any) -> str:
-    return ", ".join(str(item) for item in value) if isinstance(value, list) else str(value)
