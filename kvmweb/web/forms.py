@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -46,3 +46,18 @@ def posted(request: HttpRequest, kind: type[Strict], **rest: Any) -> Any:
     """The form bound to what was posted, or empty for a page that is only looked at."""
     data: Mapping[str, Any] | None = request.POST if request.method == "POST" else None
     return kind(data, **rest)
+
+
+def attempt(form: Strict, act: Callable[[], Any]) -> Any:
+    """What the service answered, or True where it answers nothing; None when the form stays open.
+
+    act: called with a right form only; what it objects to stands beside the fields.
+    """
+    if not form.is_valid():
+        return None
+    try:
+        made = act()
+    except Invalid as invalid:
+        form.add_invalid(invalid)
+        return None
+    return True if made is None else made

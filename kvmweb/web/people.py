@@ -12,10 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from kvmweb.core.errors import Invalid
 from kvmweb.services import grants, people, rights
 from kvmweb.web import respond
-from kvmweb.web.forms import Strict, posted
+from kvmweb.web.forms import Strict, attempt, posted
 
 
 class EditForm(Strict):
@@ -71,13 +70,10 @@ def add(request: HttpRequest) -> HttpResponse:
     """Make a person."""
     rights.require(request.actor, "people.change")  # type: ignore[attr-defined]
     form = posted(request, AddForm)
-    if form.is_valid():
-        try:
-            person_id, token = people.add(request.actor, **form.cleaned_data)  # type: ignore[attr-defined]
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-        else:
-            return _link_page(request, person_id, token) if token else _to(request, person_id)
+    made = attempt(form, lambda: people.add(request.actor, **form.cleaned_data))  # type: ignore[attr-defined]
+    if made:
+        person_id, token = made
+        return _link_page(request, person_id, token) if token else _to(request, person_id)
     status = 422 if form.is_bound else 200
     return respond.page(request, "people/add.html", {"form": form}, status=status)
 
@@ -92,13 +88,9 @@ def show(request: HttpRequest, person_id: int) -> HttpResponse:
 def edit(request: HttpRequest, person_id: int) -> HttpResponse:
     """Change the names."""
     form = posted(request, EditForm)
-    if form.is_valid():
-        try:
-            people.edit(request.actor, person_id, **form.cleaned_data)  # type: ignore[attr-defined]
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-        else:
-            return _to(request, person_id, _now("The change is made."))
+    actor = request.actor  # type: ignore[attr-defined]
+    if attempt(form, lambda: people.edit(actor, person_id, **form.cleaned_data)):
+        return _to(request, person_id, _now("The change is made."))
     return _show(request, person_id, edit_form=form)
 
 
@@ -107,13 +99,9 @@ def edit(request: HttpRequest, person_id: int) -> HttpResponse:
 def set_password(request: HttpRequest, person_id: int) -> HttpResponse:
     """Type a password for somebody."""
     form = posted(request, PasswordForm)
-    if form.is_valid():
-        try:
-            people.set_password(request.actor, person_id, form.cleaned_data["password"])  # type: ignore[attr-defined]
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-        else:
-            return _to(request, person_id, _now("The password is set. Their sessions ended."))
+    actor = request.actor  # type: ignore[attr-defined]
+    if attempt(form, lambda: people.set_password(actor, person_id, **form.cleaned_data)):
+        return _to(request, person_id, _now("The password is set. Their sessions ended."))
     return _show(request, person_id, password_form=form)
 
 

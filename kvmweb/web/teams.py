@@ -11,10 +11,9 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from kvmweb.core.errors import Invalid
 from kvmweb.services import grants, people, rights, teams
 from kvmweb.web import respond
-from kvmweb.web.forms import Strict, posted
+from kvmweb.web.forms import Strict, attempt, posted
 
 
 class TeamForm(Strict):
@@ -39,14 +38,8 @@ def list_(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     """Make a team."""
     form = posted(request, TeamForm)
-    if form.is_valid():
-        try:
-            team_id = teams.add(request.actor, form.cleaned_data["name"])  # type: ignore[attr-defined]
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-        else:
-            return _to(request, team_id)
-    return _list(request, form)
+    team_id = attempt(form, lambda: teams.add(request.actor, **form.cleaned_data))  # type: ignore[attr-defined]
+    return _to(request, team_id) if team_id else _list(request, form)
 
 
 @require_safe
@@ -59,13 +52,9 @@ def show(request: HttpRequest, team_id: int) -> HttpResponse:
 def rename(request: HttpRequest, team_id: int) -> HttpResponse:
     """Call it differently."""
     form = posted(request, TeamForm)
-    if form.is_valid():
-        try:
-            teams.rename(request.actor, team_id, form.cleaned_data["name"])  # type: ignore[attr-defined]
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-        else:
-            return _to(request, team_id, _now("The change is made."))
+    actor = request.actor  # type: ignore[attr-defined]
+    if attempt(form, lambda: teams.rename(actor, team_id, **form.cleaned_data)):
+        return _to(request, team_id, _now("The change is made."))
     return _show(request, team_id, form=form)
 
 
