@@ -21,7 +21,7 @@ _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download", "volume.t
 _HOST = {
     "host.add", "host.remove", "host.edit", "host.maintain", "host.secrets", "host.bridge",
 }  # fmt: skip
-_CREATE = {"guest.create", "network.use"}
+_CREATE = {"guest.create", "guest.delete", "network.use"}
 _EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
 
 ROLES: dict[str, frozenset[str]] = {

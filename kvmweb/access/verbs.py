@@ -41,6 +41,7 @@ _CHANGE = [
     ("guest.autostart", Kind.GUEST),
     ("guest.describe", Kind.GUEST),
     ("guest.create", Kind.HOST),
+    ("guest.delete", Kind.GUEST),
     ("console.watch", Kind.GUEST),
     ("console.drive", Kind.GUEST),
     ("console.takeover", Kind.GUEST),

@@ -14,7 +14,7 @@ from kvmweb.core import errors, wire
 from kvmweb.core.specs import DiskSpec, GuestSpec
 from kvmweb.definitions import guest_building
 from kvmweb.definitions import volumes as volume_xml
-from kvmweb.hypervisor import faults
+from kvmweb.hypervisor import actions, faults
 
 UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -42,6 +42,16 @@ def start_installer(connection: libvirt.virConnect, uuid: str, *, spec: dict[str
             return False
         connection.createXML(guest_building.build(wanted), libvirt.VIR_DOMAIN_START_VALIDATE)
     return True
+
+
+def delete(connection: libvirt.virConnect, uuid: str) -> None:
+    """Drop the definition and all that libvirt keeps with it. Raises WrongState while it runs:
+    libvirt itself would make it transient without a word, and lose it when it stops."""
+    domain = actions.find(connection, uuid)
+    with faults.translated():
+        if domain.isActive():
+            raise errors.WrongState(name=domain.name(), state="running")
+        domain.undefineFlags(UNDEFINE)
 
 
 def forget(connection: libvirt.virConnect, uuid: str) -> bool:

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from kvmweb.services import (
     creation_work,
+    deletion,
     pool_acts,
     pool_making,
     uploads_line,
     volume_works,
 )
 
-__all__ = ["creation_work", "pool_acts", "pool_making", "uploads_line", "volume_works"]
+__all__ = [
+    "creation_work",
+    "deletion",
+    "pool_acts",
+    "pool_making",
+    "uploads_line",
+    "volume_works",
+]

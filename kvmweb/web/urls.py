@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from kvmweb.web import (
     consoles,
     creation,
+    deletion,
     devices,
     downloads,
     guest_page,
@@ -50,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(GUEST, guest_page.detail, name="guest"),
     path(f"{GUEST}actions/", guest_page.actions, name="guest_actions"),
     path(f"{GUEST}definition/", guest_page.definition, name="guest_definition"),
+    path(f"{GUEST}delete/", deletion.delete, name="guest_delete"),
     path(f"{GUEST}describe/", guest_page.describe, name="guest_describe"),
     path(f"{GUEST}confirm/<slug:path>/", power.confirm, name="guest_confirm"),
     # Last of the guests: every other word is a verb.

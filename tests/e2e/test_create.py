@@ -179,3 +179,31 @@ def test_the_button_stands_on_the_list_and_in_the_finder(
     page.keyboard.press("Control+k")
     page.keyboard.type("create a g")
     expect(page.locator(".finder-results")).to_contain_text("Create a guest")
+
+
+def test_a_guest_is_deleted_with_its_own_disk_after_its_name_is_typed(
+    portal: Portal, sign_in: Callable[..., Page], images: Path, lab: LabHost, screenshots: Path
+) -> None:
+    uuid = lab.define_guest("leaving", disk=lab.make_disk("leaving"), start=True)
+    lab.virsh("pool-refresh", "default")
+    page = sign_in("ada")
+    disk = page.locator("dialog input[name=volumes]")
+    for _try in range(40):
+        page.goto(f"{portal.url}/guests/lab/{uuid}/")
+        page.locator("[data-menu], [popovertarget]").last.wait_for()
+        page.goto(f"{portal.url}/guests/lab/{uuid}/delete/")
+        disk = page.locator("input[name=volumes]")
+        if disk.count() and disk.is_enabled():
+            break
+        page.wait_for_timeout(500)
+    expect(disk).to_be_checked()
+    page.screenshot(path=screenshots / "delete.png")
+    page.get_by_label("Force it off first").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator(".field-error")).to_contain_text("This is not its name")
+    page.get_by_label("Type leaving").fill("leaving")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.wait_for_url(re.compile("/activity/jobs/"))
+    expect(page.locator(".job")).to_contain_text("3 of 3 finished", timeout=60_000)
+    assert lab.virsh("list", "--all", "--name") == ""
+    assert not (images / "leaving.qcow2").exists()

@@ -1,0 +1,196 @@
+"""Delete a guest, and those of its disks that nobody else needs.
+
+Which disks are shared is looked at when the page is shown, when the job is asked for, and by the
+host itself before each volume goes. Undefining takes NVRAM, TPM state, saved state and what libvirt
+knows of snapshots along.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from kvmweb.access import judge
+from kvmweb.core import refs, wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.deletion import Deletion, DiskChoice
+from kvmweb.core.errors import Denied, Invalid, NotFound, Problem, WrongState
+from kvmweb.core.records import DiskRecord, GuestRecord
+from kvmweb.core.refs import Ref
+from kvmweb.hostlink import client
+from kvmweb.inventory import models as mirror
+from kvmweb.services import audit, jobs, volume_users, works
+from kvmweb.services.guard import guarded
+from kvmweb.services.works import Arguments, Work, carries
+from kvmweb.store.models import Host
+
+VERB = "guest.delete"
+OFF_S = 60.0
+FORGET_S = 60.0
+VOLUME_S = 600.0
+
+
+@guarded(VERB, is_audited=False)
+def ask(actor: Actor, ref: Ref) -> Deletion:
+    """What would go: shown before anything happens. Raises NotFound."""
+    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    if row is None:
+        raise NotFound(ref=str(ref))
+    record = wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+    host = Host.objects.filter(key=ref.host).values_list("name", flat=True).first()
+    return Deletion(
+        ref=ref,
+        name=record.name,
+        host_name=host or ref.host,
+        is_active=record.state.is_active,
+        may_force_off=judge.can(actor, "guest.destroy", ref),
+        has_saved_state=record.has_saved_state,
+        snapshots=record.snapshots,
+        firmware=record.firmware,
+        disks=_choices(actor, ref, record.disks),
+    )
+
+
+@guarded(VERB)
+def delete(actor: Actor, ref: Ref, *, volumes: Iterable[str] = (), force_off: bool = False) -> UUID:
+    """Ask for it; the job that does it. volumes: ids of those disks that go along.
+
+    Raises: WrongState (running, and not to be forced off), Denied, Invalid (a disk that is shared,
+    not the guest's, or in no pool where volumes may be deleted).
+    """
+    found = ask(actor, ref)
+    if found.is_active and not force_off:
+        raise WrongState(name=found.name, state="running")
+    if found.is_active and not found.may_force_off:
+        raise Denied(verb="guest.destroy", ref=str(ref))
+    chosen = _chosen(found, set(volumes))
+    steps = [works.waiting("off", found.name)] if found.is_active else []
+    steps.append(works.waiting("undefine", found.name))
+    steps += [works.waiting("volume", disk.name) for disk in chosen]
+    job = jobs.ask(
+        actor,
+        VERB,
+        steps,
+        guest=str(ref),
+        name=found.name,
+        is_active=found.is_active,
+        volumes=[{"pool": disk.pool, "name": disk.name} for disk in chosen],
+    )
+    audit.running().detail.update(job=str(job), volumes=[disk.name for disk in chosen])
+    return job
+
+
+@carries(VERB)
+def _delete(work: Work, arguments: Arguments) -> None:
+    """Off, undefined, then each disk: one that cannot go does not keep the others."""
+    ref = Ref.parse(arguments["guest"])
+    if not judge.can(work.actor, VERB, ref):
+        raise Denied(verb=VERB)
+    try:
+        if arguments["is_active"]:
+            with work.step("off", arguments["name"]):
+                client.call(ref.host, "guest.destroy", deadline_s=OFF_S, uuid=ref.id)
+        with work.step("undefine", arguments["name"]):
+            client.call(ref.host, "guest.delete", deadline_s=FORGET_S, uuid=ref.id)
+    except Problem as problem:
+        audit.note(work.actor, VERB, ref, outcome=problem.code)
+        raise
+    first: Problem | None = None
+    for volume in arguments["volumes"]:
+        try:
+            with work.step("volume", volume["name"]):
+                _drop(work.actor, ref, volume["pool"], volume["name"])
+        except Problem as problem:
+            first = first or problem
+    if first:
+        raise first
+
+
+def _drop(actor: Actor, ref: Ref, pool: str, name: str) -> None:
+    place = refs.pool(ref.host, pool)
+    if not judge.can(actor, "volume.delete", place):
+        raise Denied(verb="volume.delete", ref=str(place))
+    with audit.act(actor, "volume.delete", place, name=name, guest=str(ref)):
+        client.call(ref.host, "volume.delete", deadline_s=VOLUME_S, uuid=pool, name=name)
+
+
+def _chosen(found: Deletion, wanted: set[str]) -> list[DiskChoice]:
+    known = {disk.volume: disk for disk in found.disks if disk.volume}
+    for volume in wanted:
+        disk = known.get(volume)
+        if disk is None:
+            raise Invalid(fields={"volumes": _("That is no disk of this guest.")})
+        if disk.is_shared:
+            said = _("%(name)s is needed elsewhere.") % {"name": disk.name}
+            raise Invalid(fields={"volumes": said})
+        if not disk.may_delete:
+            raise Denied(verb="volume.delete")
+    return [disk for disk in found.disks if disk.volume in wanted]
+
+
+def _choices(actor: Actor, ref: Ref, disks: tuple[DiskRecord, ...]) -> tuple[DiskChoice, ...]:
+    """Each disk once, with the volume that it is and what else needs that."""
+    volumes = _volumes(ref.host, {disk.source for disk in disks if disk.source})
+    pools = {row.uuid: row.name for row in mirror.Pool.objects.filter(host=ref.host, is_gone=False)}
+    users = _users(actor, ref, {it.uuid: it for it in volumes.values()}.values(), pools)
+    reach = judge.reach(actor, "volume.delete")
+    found: dict[str, DiskChoice] = {}
+    for disk in disks:
+        if not disk.source or disk.source in found:
+            continue
+        choice = DiskChoice(disk.target, disk.source, disk.device, is_readonly=disk.is_readonly)
+        volume = volumes.get(disk.source)
+        if volume is not None:
+            names, hidden = users.get(volume.uuid, ((), 0))
+            choice = DiskChoice(
+                target=disk.target,
+                source=disk.source,
+                device=disk.device,
+                volume=volume.uuid,
+                pool=volume.pool,
+                pool_name=pools.get(volume.pool, ""),
+                name=volume.name,
+                capacity=volume.capacity,
+                users=names,
+                hidden=hidden,
+                is_readonly=disk.is_readonly,
+                may_delete=reach.covers(refs.pool(ref.host, volume.pool)),
+            )
+        found[disk.source] = choice
+    return tuple(found.values())
+
+
+def _volumes(host: str, sources: set[str]) -> dict[str, mirror.Volume]:
+    """Source of a disk, as its definition says, to the volume that it is."""
+    named = [source.partition("/") for source in sources if not source.startswith("/")]
+    wanted = Q(place__in=sources) | Q(alias_place__in=sources)
+    for pool, _slash, name in named:
+        uuids = mirror.Pool.objects.filter(host=host, name=pool).values("uuid")
+        wanted |= Q(pool__in=uuids, name=name)
+    found: dict[str, mirror.Volume] = {}
+    pools = dict(mirror.Pool.objects.filter(host=host).values_list("uuid", "name"))
+    for volume in mirror.Volume.objects.filter(wanted, host=host, is_gone__in=[False]):
+        for place in volume_users.places(pools.get(volume.pool, ""), volume):
+            found.setdefault(place, volume)
+    return found
+
+
+def _users(
+    actor: Actor, ref: Ref, volumes: Iterable[mirror.Volume], pools: dict[str, str]
+) -> dict[str, tuple[tuple[str, ...], int]]:
+    """Volume id to what needs it beside this guest: names, and how many may not be seen."""
+    by_pool: defaultdict[str, list[mirror.Volume]] = defaultdict(list)
+    for volume in volumes:
+        by_pool[volume.pool].append(volume)
+    found: dict[str, tuple[tuple[str, ...], int]] = {}
+    for pool, held in by_pool.items():
+        for uuid, users in volume_users.of_volumes(
+            actor, ref.host, pools.get(pool, ""), held
+        ).items():
+            others = dict.fromkeys(user.name for user in users.seen if user.ref != ref)
+            found[uuid] = (tuple(others), users.hidden)
+    return found
