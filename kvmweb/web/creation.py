@@ -51,6 +51,8 @@ def create(request: HttpRequest) -> HttpResponse:
         except Invalid as invalid:
             form.add_invalid(invalid)
     context = _context(request, form, ground)
+    further = {name: why for name, why in context["plan"].faults.items() if name not in form.errors}
+    form.add_invalid(Invalid(fields=further))
     return respond.page(request, "guests/create.html", context, status=422)
 
 

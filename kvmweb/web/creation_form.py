@@ -93,10 +93,10 @@ class CreateForm(Strict):
     )
     vcpus = forms.IntegerField(label=gettext_lazy("Virtual CPUs"), min_value=1, max_value=1024)
     vcpus_max = forms.IntegerField(
-        label=gettext_lazy("At most"), min_value=1, max_value=1024, required=False
+        label=gettext_lazy("Virtual CPUs, at most"), min_value=1, max_value=1024, required=False
     )
     memory = Size(label=gettext_lazy("Memory"))
-    memory_max = Size(label=gettext_lazy("At most"), required=False)
+    memory_max = Size(label=gettext_lazy("Memory, at most"), required=False)
     virt_type = _choice(gettext_lazy("Acceleration"), [])
     cpu = _choice(gettext_lazy("CPU model"), face.CPUS)
     machine = _choice(gettext_lazy("Chipset"), face.MACHINES)
@@ -225,7 +225,9 @@ def _disk_fields(start: str, ground: Ground) -> dict[str, forms.Field]:
             _("Bus"), [("", _("Suits the system")), *_choices(BUSES, face.BUSES)]
         ),
         f"{start}cache": _choice(_("Cache"), _choices(CACHES, face.CACHES)),
-        f"{start}keep": forms.BooleanField(label=_("Keep freed space"), required=False),
+        f"{start}keep": forms.BooleanField(
+            label=_("Keep space that the guest frees"), required=False
+        ),
     }
 
 
