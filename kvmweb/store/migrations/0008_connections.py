@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('store', '0040_host_maintenance'),
+        ('store', '0007_storage_roots'),
     ]
 
     operations = [
