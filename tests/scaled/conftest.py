@@ -116,11 +116,18 @@ class Database:
         self._connection.execute(query, values)  # type: ignore[arg-type]
 
     def add_host(self, key: str, uri: str) -> None:
+        """Texts that nobody gave are empty, as from the portal itself."""
+        given = {"key": key, "name": key, "uri": uri}
+        asked = self.rows(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'store_host' "
+            "AND is_nullable = 'NO' AND data_type IN ('text', 'character varying')"
+        )
+        texts = {name: given.get(name, "") for (name,) in asked}
         self.run(
-            "INSERT INTO store_host (key, name, uri, is_enabled, added_at) "
-            "VALUES (%s, %s, %s, true, now())",
-            key, key, uri,
-        )  # fmt: skip
+            f"INSERT INTO store_host (is_enabled, added_at, {', '.join(texts)}) "
+            f"VALUES (true, now(){', %s' * len(texts)})",
+            *texts.values(),
+        )
 
     def is_up(self, key: str) -> bool:
         query = "SELECT 1 FROM inventory_hostmirror WHERE host = %s AND state = 'up'"
