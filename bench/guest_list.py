@@ -73,6 +73,7 @@ def table(folder: Path, size: int, most: float) -> None:
     import django
 
     django.setup()
+    (folder / "static").mkdir()  # where `serve` collects them; else Django wonders
     logging.disable(logging.WARNING)
     from kvmweb import asgi
 
