@@ -111,10 +111,10 @@ def test_an_endless_sequence_is_dropped_and_the_text_after_it_is_not() -> None:
     "chunk", [b"x" * 65536, b"\x1b[1;32mok\x1b[0m " * 4096, b"\x1b[9" * 16384, b"\x1b[" * 32768]
 )
 def test_a_megabyte_of_it_costs_little(chunk: bytes) -> None:
-    clamp, began = Clamp(), time.perf_counter()
+    clamp, began = Clamp(), time.process_time()
     for _ in range(16):
         clamp.feed(chunk)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def largest_number(stream: bytes) -> int:
