@@ -9,15 +9,15 @@ from django.utils import timezone
 from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.details import Asked, GuestDetails, GuestUse, HostLine
+from kvmweb.core.details import Asked, GuestDetails, GuestUse
 from kvmweb.core.errors import NotFound
-from kvmweb.core.records import GuestRecord, GuestState, HostState
+from kvmweb.core.records import GuestRecord, GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import power, power_line
+from kvmweb.services import power, power_line, sight
 from kvmweb.services.guard import guarded
 from kvmweb.services.power_line import Outcome
-from kvmweb.store.models import AuditEntry, Host
+from kvmweb.store.models import AuditEntry
 
 LATELY = timedelta(minutes=30)
 TOLD_WITHIN = timedelta(seconds=power_line.PATIENCE_S)
@@ -37,7 +37,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     return GuestDetails(
         ref=ref,
-        host=_host(actor, ref, host),
+        host=sight.host_line(actor, ref, host),
         record=wire.from_plain(GuestRecord, {**guest.record, "xml": ""}),
         use=_use(guest),
         is_answering=guest.is_answering,
@@ -92,19 +92,6 @@ def _row(ref: Ref) -> mirror.Guest:
     if found is None:
         raise NotFound(ref=str(ref))
     return found
-
-
-def _host(actor: Actor, ref: Ref, host: mirror.HostMirror | None) -> HostLine:
-    """Its address is part of command lines: for who may see the host itself."""
-    stored = Host.objects.filter(key=ref.host).first()
-    may_see = judge.can_see(actor, ref.on_host)
-    return HostLine(
-        ref=ref.on_host,
-        name=stored.name if stored else ref.host,
-        uri=stored.uri if stored and may_see else "",
-        state=HostState(host.state) if host else HostState.CONNECTING,
-        heard_at=host.heard_at if host else None,
-    )
 
 
 def _asked(actor: Actor, ref: Ref) -> Asked | None:

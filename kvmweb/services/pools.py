@@ -7,15 +7,13 @@ from django.db.models import Count, Sum
 from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.details import HostLine
-from kvmweb.core.records import HostState, PoolRecord
+from kvmweb.core.records import PoolRecord
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_lists import Figures, PoolDetails
 from kvmweb.inventory import models as mirror
-from kvmweb.services import storage_offers, volume_users, volumes
+from kvmweb.services import sight, storage_offers, volume_users, volumes
 from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.services.mirrored import Row, Shelf
-from kvmweb.store.models import Host
 
 PoolRow = Row[PoolRecord]
 
@@ -56,7 +54,7 @@ def show(actor: Actor, ref: Ref) -> PoolDetails:
     """One pool with everything its page shows beside its volumes. Raises NotFound."""
     rev = mirror.Revision.current()
     pool = volumes.pool_row(ref)
-    record, host = wire.from_plain(PoolRecord, pool.record), host_line(ref)
+    record, host = wire.from_plain(PoolRecord, pool.record), sight.host_line(actor, ref)
     return PoolDetails(
         ref=ref,
         host=host,
@@ -77,17 +75,3 @@ def figures(ref: Ref) -> Figures:
         number=Count("pk"), promised=Sum("capacity"), stored=Sum("allocation")
     )
     return Figures(found["number"], found["promised"] or 0, found["stored"] or 0)
-
-
-@internal("a part of every page of an object on a host")
-def host_line(ref: Ref) -> HostLine:
-    """The host of this object, as its page names it."""
-    stored = Host.objects.filter(key=ref.host).first()
-    seen = mirror.HostMirror.objects.filter(host=ref.host).only("state", "heard_at").first()
-    return HostLine(
-        ref=ref.on_host,
-        name=stored.name if stored else ref.host,
-        uri=stored.uri if stored else "",
-        state=HostState(seen.state) if seen else HostState.CONNECTING,
-        heard_at=seen.heard_at if seen else None,
-    )

@@ -8,9 +8,13 @@ from kvmweb.access import judge
 from kvmweb.access.verbs import VIEW
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
+from kvmweb.core.details import HostLine
 from kvmweb.core.errors import Problem
+from kvmweb.core.records import HostState
 from kvmweb.core.refs import Kind, Ref
+from kvmweb.inventory import models as mirror
 from kvmweb.services.guard import internal, sifted
+from kvmweb.store.models import Host
 
 
 @internal("a condition for a query; reads nothing")
@@ -36,6 +40,25 @@ def of_hosts(actor: Actor, field: str = "key") -> Q:
     """The hosts that exist for this actor. field: the column that holds the host's key."""
     reach = judge.reach(actor, VIEW[Kind.HOST])
     return Q() if reach.everything else Q(**{f"{field}__in": reach.hosts})
+
+
+@internal("a part of every page of an object on a host")
+def host_line(actor: Actor, ref: Ref, seen: mirror.HostMirror | None = None) -> HostLine:
+    """The host of this object, as its page names it. seen: its row, where it was read already.
+
+    uri: it stands in command lines; empty for who may not see the host itself (ADR 0006).
+    """
+    stored = Host.objects.filter(key=ref.host).first()
+    if seen is None:
+        seen = mirror.HostMirror.objects.filter(host=ref.host).only("state", "heard_at").first()
+    may_see = judge.can_see(actor, ref.on_host)
+    return HostLine(
+        ref=ref.on_host,
+        name=stored.name if stored else ref.host,
+        uri=stored.uri if stored and may_see else "",
+        state=HostState(seen.state) if seen else HostState.CONNECTING,
+        heard_at=seen.heard_at if seen else None,
+    )
 
 
 @sifted("host.details")

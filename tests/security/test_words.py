@@ -11,12 +11,14 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Busy, Fault, HostDown
 from kvmweb.core.jobs import JobState
 from kvmweb.core.records import GuestState
+from kvmweb.hub.mirror import Writer
 from kvmweb.live import jobs as live_jobs
 from kvmweb.live import regions
 from kvmweb.services import audit, guest_page, hosts, jobs, power, sight
 from kvmweb.services.power_line import Outcome
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, Person
 from kvmweb.ui import links
+from tests.hub import plain
 from tests.services.stage import mirrored, person
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +142,15 @@ def test_why_a_host_is_away_is_libvirts_word_too(role: str, may_read: bool) -> N
     actor = person("ann", role)
     assert bool(hosts.get(actor, refs.host("east")).reason) is may_read
     assert ("/srv/secret" in signed_in(actor).get("/hosts/").content.decode()) is may_read
+
+
+@pytest.mark.parametrize(("verbs", "may_see"), [(["pool.view"], False), (["host.view"], True)])
+def test_a_pools_commands_follow_the_same_rule(verbs: list[str], may_see: bool) -> None:
+    mirrored(1)
+    writer = Writer("east", "stage")
+    writer.apply([plain.pool(7)])
+    CustomRole.objects.create(key="own", label="Own", verbs=["pool.view", *verbs])
+    ref = refs.pool("east", plain.uuid(7))
+    shown = signed_in(person("ann", "own")).get(links.of(ref)).content.decode()
+    assert "virsh" in shown
+    assert ("test:///default" in shown) is may_see
