@@ -61,10 +61,13 @@ def test_a_guest_that_ignores_its_power_button_can_be_forced_off_after_a_minute(
     uuid = busybox_guest("deaf01", deaf=True, booted=True)
     page = the_guest(sign_in("ada"), portal, uuid)
     head = page.locator(".guest-head")
+    top = "document.querySelector('.guest-grid').getBoundingClientRect().top"
+    before = page.evaluate(top)
     head.get_by_role("button", name="Shut down").first.click()
     expect(page.get_by_role("dialog")).to_contain_text("Uptime")
     page.keyboard.press("Enter")
     expect(head.get_by_role("status")).to_contain_text("Asked to shut down")
+    assert page.evaluate(top) == before, "what goes by soon moved the page"
     expect(head).to_contain_text("Running")
     assert lab.state("deaf01") == "running"
     said = head.get_by_role("status")
