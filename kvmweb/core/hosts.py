@@ -187,12 +187,13 @@ class Shelved:
 class HostUse:
     """What changes every two seconds. samples: `(epoch, cpu, memory_used)`, oldest first.
 
-    load: of the last minute; None where only the machine itself knows.
+    load: of the last minute; None where only the machine itself knows. cpus: of the host.
     """
 
     cpu: float | None = None
     memory_used: int | None = None
     memory: int = 0
+    cpus: int = 0
     load: float | None = None
     samples: tuple[tuple[float | None, ...], ...] = ()
 

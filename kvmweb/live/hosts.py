@@ -90,9 +90,12 @@ class HostPageRegion:
             return None
         dom_id = self._ref.dom_id
         charts: dict[str, Any] = {"charts": face.charts(use), "dom_id": dom_id}
+        figures: dict[str, Any] = {"figures": face.figures(use, guests), "dom_id": dom_id}
         busy: dict[str, Any] = {"busy": face.busy(guests, use.memory), "it": {"dom_id": dom_id}}
         return {
             f"{dom_id}-charts": _fresh("guests/charts.html", charts),
+            f"{dom_id}-figures": _fresh("hosts/figures.html", figures),
+            f"{dom_id}-running": _fresh("hosts/running.html", figures),
             f"{dom_id}-busy": _fresh("hosts/busy.html", busy),
         }
 

@@ -85,6 +85,7 @@ def _use(found: mirror.HostMirror | None) -> HostUse:
         cpu=found.cpu if found.is_up else None,
         memory_used=found.memory_used if found.is_up else None,
         memory=int(found.record.get("memory", 0)),
+        cpus=int(found.record.get("cpus", 0)),
         load=found.load if found.is_up else None,
         samples=tuple(tuple(sample) for sample in found.history),
     )

@@ -67,14 +67,15 @@ def shown(row: DeviceRow) -> Shown:
     if record.kind is DeviceKind.PCI:
         kind = _CLASSES.get(record.class_code[:2], kind)
     is_net = record.kind is DeviceKind.NET
+    name = record.address if is_net else maker or record.ids or record.address
     return Shown(
         it=row,
         dom_id=row.dom_id,
         icon=_ICONS.get(record.kind, "cpu"),
-        name=record.address if is_net else maker or record.ids or record.address,
+        name=name,
         place=record.mac if is_net else record.address,
         sort=kind,
-        facts=tuple(_facts(row)),
+        facts=tuple(fact for fact in _facts(row) if fact != name),
     )
 
 

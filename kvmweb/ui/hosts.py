@@ -54,6 +54,20 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """Load, and how much was promised to the running guests. times: more than there is."""
+
+    load: float | None
+    running: int
+    total: int
+    vcpus: str
+    of_cpus: str
+    times: str
+    memory: int
+    of_memory: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostPage:
     """Context of `hosts/show.html`, whole and in parts."""
 
@@ -62,7 +76,7 @@ class HostPage:
     shown: words.State
     charts: tuple[Chart, ...]
     busy: tuple[Busy, ...]
-    promised: tuple[str, ...]
+    figures: Figures
     cpu: tuple[str, ...]
     protection: str
     abilities: tuple[Ability, ...]
@@ -89,7 +103,7 @@ def page(details: HostDetails) -> HostPage:
         shown=words.host_state(row.state) if row.is_enabled else words.DISABLED,
         charts=charts(details.use),
         busy=busy(details.guests, details.use.memory),
-        promised=_promised(details),
+        figures=figures(details.use, details.guests),
         cpu=_cpu(hardware) if hardware else (),
         protection=_protection(hardware) if hardware else "",
         abilities=_abilities(hardware) if hardware else (),
@@ -129,15 +143,19 @@ def busy(guests: HostGuests, memory: int) -> tuple[Busy, ...]:
     )
 
 
-def _promised(details: HostDetails) -> tuple[str, ...]:
-    """How much more was promised to the running guests than there is."""
-    record, guests = details.row.record, details.guests
-    if record is None or not guests.running:
-        return ()
-    vcpus = ngettext("%(n)d vCPU", "%(n)d vCPUs", guests.vcpus) % {"n": guests.vcpus}
-    times = guests.vcpus / record.cpus if record.cpus else 0
-    of_cpus = _("on %(n)d CPUs") % {"n": record.cpus}
-    return (vcpus, of_cpus, f"{times:.1f} ×" if times > 1 else "")
+def figures(use: HostUse, guests: HostGuests) -> Figures:
+    """What was promised to the running guests, beside what there is."""
+    times = guests.vcpus / use.cpus if use.cpus else 0
+    return Figures(
+        load=use.load,
+        running=guests.running,
+        total=guests.total,
+        vcpus=ngettext("%(n)d vCPU", "%(n)d vCPUs", guests.vcpus) % {"n": guests.vcpus},
+        of_cpus=_("on %(n)d CPUs") % {"n": use.cpus},
+        times=f"{times:.1f} ×" if times > 1 else "",
+        memory=guests.memory,
+        of_memory=use.memory,
+    )
 
 
 def _cpu(hardware: HardwareRecord) -> tuple[str, ...]:

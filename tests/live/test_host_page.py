@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -85,6 +86,13 @@ class OpenPage:
             shown[card] = " ".join(text.split()).replace("> <", "><")
         return shown
 
+    async def until(self, card: str, words: str) -> None:
+        """Follow until this card says so."""
+        deadline = time.monotonic() + 15
+        while words not in self.look(self.page)[card]:
+            assert time.monotonic() < deadline, self.look(self.page)[card]
+            await self.follow()
+
     async def is_fresh(self) -> None:
         fresh = await there(lambda: self.look(Page(self.get())))
         assert self.look(self.page) == fresh
@@ -143,14 +151,23 @@ async def test_what_is_pushed_equals_a_fresh_page(
     opened: OpenPage, messages: list[dict[str, Any]], card: str, words: str
 ) -> None:
     await there(lambda: write(*messages))
-    await opened.follow()
-    assert words in opened.look(opened.page)[card]
+    await opened.until(card, words)
+    await opened.is_fresh()
+
+
+async def test_what_was_promised_follows_the_guests_with_the_figures(opened: OpenPage) -> None:
+    await there(lambda: write(plain.guest(3, state=GuestState.RUNNING, vcpus=9)))
+    await there(lambda: write(plain.samples(1, 2, 3)))
+    await opened.until("guests", "3 of 3 running")
+    await opened.until("use", "13 vCPUs")
+    await opened.until("guests", "guest3")
     await opened.is_fresh()
 
 
 async def test_a_host_that_is_removed_says_so_on_its_open_page(opened: OpenPage) -> None:
     admin = await there(lambda: person("root", "administrator"))
     await there(lambda: hosts.remove(admin, REF))
-    await opened.follow()
-    element = opened.page.find("host-east-page")
-    assert "This host was removed" in element.text_content()
+    deadline = time.monotonic() + 15
+    while "This host was removed" not in opened.page.find("host-east-page").text_content():
+        assert time.monotonic() < deadline
+        await opened.follow()
