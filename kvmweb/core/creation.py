@@ -27,6 +27,9 @@ class Ground:
     volumes: Mapping[str, Mapping[str, VolumeRecord]]
     users: Mapping[str, tuple[str, ...]]
     networks: Mapping[str, NetworkRecord]
+    forged: frozenset[str]
+    """Ids of volumes that were made as raw and look like another format now: whoever wrote into
+    one decides which files of the host it names."""
     may_bridge: bool
     """Whether this person may name the host's own bridges and network devices."""
 
@@ -73,5 +76,7 @@ class Plan:
     shown: GuestSpec
     volumes: tuple[NewVolume, ...] = ()
     seed: NewVolume | None = None
+    boot_volumes: tuple[NewVolume, ...] = ()
+    """Kernel and initrd of an installer: made for the first start, deleted after it."""
     faults: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

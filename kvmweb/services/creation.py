@@ -20,15 +20,27 @@ from kvmweb.core.jobs import JobState
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import HostRecord, HostState, NetworkRecord, PoolRecord, VolumeRecord
 from kvmweb.core.refs import Kind, Ref
+from kvmweb.core.specs import DirectBoot, GuestSpec
 from kvmweb.core.systems import System
 from kvmweb.core.wishes import GuestWish
 from kvmweb.definitions import guest_building
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, cloud_seeds, creation_plan, jobs, sight, systems, works
+from kvmweb.services import (
+    audit,
+    cloud_seeds,
+    creation_plan,
+    install_trees,
+    jobs,
+    sight,
+    systems,
+    works,
+)
 from kvmweb.services.guard import guarded, sifted
+from kvmweb.services.install_trees import Tree
 from kvmweb.store.models import Host, Job
 
 VERB = "guest.create"
+_PLAIN = ("raw", "", "none", "unknown", "iso", "dir")
 _UNKNOWN = HostRecord("", "", "", "", "", "x86_64", "", 0, 0, None, None, False, {})
 """Of a host that never answered yet."""
 
@@ -96,6 +108,7 @@ def ground(actor: Actor, ref: Ref) -> Ground:
         pools={key: pool for key, pool in pools.items() if pool.is_active},
         volumes=_volumes(ref.host, fill["volume.attach"]),
         users=_users(actor, ref.host),
+        forged=_forged(ref.host),
         networks=networks(actor, ref.host),
         may_bridge=may_bridge(actor, ref.host),
     )
@@ -134,22 +147,20 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
     plan = _plan(actor, ref, wish)
     if plan.faults:
         raise Invalid(fields=dict(plan.faults))
-    steps = [works.waiting("disk", volume.name) for volume in plan.volumes]
-    steps += [works.waiting("seed", plan.seed.name)] if plan.seed else []
-    steps += [works.waiting("kernel", wish.url)] if plan.spec.direct else []
-    steps.append(works.waiting("define", wish.name))
-    steps += [works.waiting("start", wish.name)] if wish.is_started else []
+    tree = install_trees.look(wish.url, plan.spec.arch) if plan.spec.direct else None
+    spec = _told(plan.spec, tree) if tree else plan.spec
     job = jobs.ask(
         actor,
         VERB,
-        steps,
+        _steps(wish, plan, tree),
         host=ref.host,
         name=wish.name,
-        spec=wire.to_plain(plan.spec),
+        spec=wire.to_plain(spec),
         volumes=wire.to_plain(plan.volumes),
         seed=wire.to_plain(plan.seed),
         answers=cloud_seeds.files(wish.cloud, wish.name) if plan.seed else None,
-        url=wish.url,
+        tree={"kernel": tree.kernel, "initrd": tree.initrd} if tree else None,
+        boot_volumes=wire.to_plain(plan.boot_volumes),
         is_started=wish.is_started,
         has_autostart=wish.has_autostart,
     )
@@ -162,6 +173,23 @@ def free_name(actor: Actor, host: str, stem: str) -> str:
     """The first of stem-1, stem-2, … that no guest of this host has."""
     taken = _names(host) if judge.can(actor, VERB, refs.host(host)) else frozenset()
     return next(name for n in range(1, 100_000) if (name := f"{stem}-{n}") not in taken)
+
+
+def _steps(wish: GuestWish, plan: Plan, tree: Tree | None) -> list[works.Step]:
+    steps = [works.waiting("disk", volume.name) for volume in plan.volumes]
+    steps += [works.waiting("seed", plan.seed.name)] if plan.seed else []
+    if tree:
+        steps += [works.waiting("kernel", url) for url in (tree.kernel, tree.initrd) if url]
+    steps.append(works.waiting("define", wish.name))
+    return [*steps, works.waiting("start", wish.name)] if wish.is_started else steps
+
+
+def _told(spec: GuestSpec, tree: Tree) -> GuestSpec:
+    """Its installer is told where it came from, unless somebody said so."""
+    said = spec.direct.arguments if spec.direct else ""
+    if "inst.repo=" not in said:
+        said = f"{said} {tree.arguments}".strip()
+    return replace(spec, direct=DirectBoot("", "", said))
 
 
 def _plan(actor: Actor, ref: Ref, wish: GuestWish) -> Plan:
@@ -199,6 +227,11 @@ def _volumes(host: str, reach: judge.Reach) -> dict[str, dict[str, VolumeRecord]
         if reach.covers(refs.pool(host, pool)):
             found[pool][name] = wire.from_plain(VolumeRecord, record)
     return dict(found)
+
+
+def _forged(host: str) -> frozenset[str]:
+    there = mirror.Volume.objects.filter(host=host, is_gone__in=[False], made_as="raw")
+    return frozenset(there.exclude(format__in=_PLAIN).values_list("uuid", flat=True))
 
 
 def _users(actor: Actor, host: str) -> dict[str, tuple[str, ...]]:

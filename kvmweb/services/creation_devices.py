@@ -106,6 +106,24 @@ def seed(wish: GuestWish, ground: Ground, plan: Disks) -> NewVolume | None:
     return NewVolume(beside.pool, beside.pool_name, name, SEED_SIZE, "raw")
 
 
+@internal("a part of the plan")
+def boot_volumes(
+    wish: GuestWish, ground: Ground, plan: Disks, faults: dict[str, str]
+) -> tuple[NewVolume, ...]:
+    """Where an installer's kernel and initrd lie until the guest runs."""
+    if wish.source is not Source.TREE:
+        return ()
+    pool = plan.made[0].pool if plan.made else next(iter(ground.pools), "")
+    if not pool:
+        faults["disks"] = _("The installer needs a pool that you may make volumes in.")
+        return ()
+    stem, name = _file(wish.name), ground.pools[pool].name
+    return tuple(
+        NewVolume(pool, name, _free(ground, pool, f"{stem}-{part}", "boot", plan.made), 0, "raw")
+        for part in ("kernel", "initrd")
+    )
+
+
 def _place(ground: Ground, pool: str, name: str) -> str:
     """Where a volume that is made there will be."""
     return f"{ground.pools[pool].path.rstrip('/')}/{name}"
@@ -186,6 +204,8 @@ def _is_closed(record: VolumeRecord, ground: Ground) -> bool:
     An image names what it is backed by in its own header, which whoever uploads it writes: any
     file of the host could be read through it.
     """
+    if record.uuid in ground.forged:
+        return False
     paths = {it.path: it for pool in ground.volumes.values() for it in pool.values()}
     seen: set[str] = set()
     while record.backing:

@@ -48,6 +48,7 @@ def plan(wish: GuestWish, ground: Ground, system: System | None, uuid: str = "")
         shown=replace(spec, disks=disks.shown),
         volumes=disks.volumes,
         seed=seed,
+        boot_volumes=creation_devices.boot_volumes(wish, ground, disks, faults),
         faults=faults,
         warnings=(*_warnings(wish, ground, spec, system), *disks.warnings),
     )
@@ -168,11 +169,11 @@ def _boot(wish: GuestWish, *, are_new: bool) -> tuple[str, ...]:
 def _direct(wish: GuestWish, faults: dict[str, str]) -> DirectBoot | None:
     if wish.source not in _WITH_TREE:
         return None
-    if not re.match(r"(https?|ftp)://[^\s/]+", wish.url):
-        faults["url"] = _("An address that begins with http://, https:// or ftp://.")
+    if not re.match(r"https?://[^\s/]+", wish.url):
+        faults["url"] = _("An address that begins with http:// or https://.")
+    if not wish.is_started:
+        faults["is_started"] = _("An installation from the network begins at once.")
     arguments = " ".join(wish.arguments.split())
-    if "inst.repo=" not in arguments and "install=" not in arguments and "debian" not in wish.url:
-        arguments = f"{arguments} inst.repo={wish.url}".strip()
     return DirectBoot("", "", arguments)
 
 

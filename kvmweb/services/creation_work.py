@@ -7,28 +7,23 @@ withdrawn.
 
 from __future__ import annotations
 
-import socket
-from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from django.db import transaction
 
 from kvmweb.access import judge
-from kvmweb.core import flows, refs, wire
+from kvmweb.core import refs, wire
 from kvmweb.core.creation import NewVolume
-from kvmweb.core.errors import Busy, Denied, HostDown, NotFound, Problem
+from kvmweb.core.errors import Denied, Problem
 from kvmweb.core.specs import GuestSpec
 from kvmweb.hostlink import client
-from kvmweb.services import audit, cloud_seeds
+from kvmweb.services import audit, cloud_seeds, creation_tree, creation_volumes
 from kvmweb.services.works import Arguments, Work, carries, undoes
 from kvmweb.store.models import Job
 
 VERB = "guest.create"
-DISK_S = 600.0
 DEFINE_S = 30.0
 START_S = 60.0
-UPLOAD_S = 60.0
 
 
 @carries(VERB)
@@ -54,71 +49,27 @@ def _carry(work: Work, arguments: Arguments, host: str, spec: GuestSpec) -> None
     for plain in arguments["volumes"]:
         volume = wire.from_plain(NewVolume, plain)
         with work.step("disk", volume.name):
-            _make(work, host, volume)
+            creation_volumes.make(work, host, volume)
     if arguments["seed"]:
         seed = wire.from_plain(NewVolume, arguments["seed"])
         with work.step("seed", seed.name):
-            _seed(work, host, seed, arguments["answers"])
+            image = cloud_seeds.image(arguments["answers"])
+            creation_volumes.make(work, host, replace(seed, size=len(image)))
+            creation_volumes.fill_with(host, seed, image)
+    if spec.direct:
+        spec = creation_tree.lay(work, host, arguments, spec)
     with work.step("define", spec.name):
         work.undo("guest.forget", host=host, uuid=spec.uuid)
-        plain = wire.to_plain(spec)
+        plain = wire.to_plain(replace(spec, direct=None))
         client.call(host, "guest.define", deadline_s=DEFINE_S, uuid=spec.uuid, spec=plain)
         if arguments["has_autostart"]:
             client.call(host, "guest.autostart", uuid=spec.uuid, enabled=True)
     if arguments["is_started"]:
         with work.step("start", spec.name):
-            client.call(host, "guest.start", deadline_s=START_S, uuid=spec.uuid)
-
-
-def _make(work: Work, host: str, volume: NewVolume) -> None:
-    """One volume, announced first. Where the host says no, it has made none."""
-    below: dict[str, Any] = {}
-    if volume.backing:
-        below = client.call(host, "volume.look", uuid=volume.backing_pool, name=volume.backing)
-    work.undo("guest.drop_volume", host=host, pool=volume.pool, name=volume.name)
-    try:
-        client.call(
-            host,
-            "volume.create",
-            deadline_s=DISK_S,
-            uuid=volume.pool,
-            name=volume.name,
-            capacity=volume.size,
-            image_format=volume.format,
-            backing=below.get("path", ""),
-            backing_format=below.get("format", ""),
-        )
-    except (HostDown, Busy):
-        raise
-    except Problem:
-        work.withdraw()
-        raise
-
-
-def _seed(work: Work, host: str, seed: NewVolume, answers: dict[str, str]) -> None:
-    """The disc with the answers for cloud-init."""
-    image = cloud_seeds.image(answers)
-    _make(work, host, replace(seed, size=len(image)))
-    flow, _said = client.take(
-        host, "volume.upload", uuid=seed.pool, name=seed.name, offset=0, length=len(image)
-    )
-    with flow:
-        flow.settimeout(UPLOAD_S)
-        flow.sendall(image)
-        flow.shutdown(socket.SHUT_WR)
-        frames = flows.Frames()
-        while frames.verdict is None and (piece := flow.recv(65536)):
-            for _part in frames.feed(piece):
-                pass
-    if frames.verdict is None:
-        raise HostDown(host=host)
-    frames.verdict.or_raise()
-
-
-@undoes("guest.drop_volume")
-def _drop_volume(*, host: str, pool: str, name: str) -> None:
-    with suppress(NotFound):
-        client.call(host, "volume.delete", deadline_s=DISK_S, uuid=pool, name=name, force=True)
+            if spec.direct:
+                creation_tree.start(host, spec)
+            else:
+                client.call(host, "guest.start", deadline_s=START_S, uuid=spec.uuid)
 
 
 @undoes("guest.forget")

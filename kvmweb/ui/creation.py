@@ -23,6 +23,7 @@ SOURCES: list[tuple[str, Text]] = [
     (Source.ISO, _("An installation disc (ISO)")),
     (Source.CLOUD, _("A cloud image, set up by cloud-init")),
     (Source.IMPORT, _("A disk that has a system already")),
+    (Source.TREE, _("An install tree on the network")),
     (Source.PXE, _("The network, by PXE")),
     (Source.EMPTY, _("Nothing yet")),
 ]

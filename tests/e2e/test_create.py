@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from playwright.sync_api import Page, expect
 from tests.e2e.portal import Portal
 from tests.e2e.test_consoles import terminal_says
 from tests.lab import bootsector
-from tests.lab.host import LabHost
+from tests.lab.host import LabHost, guest_image
+from tests.services.test_install_trees import INFO
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
 PXE = """<network><name>pxe</name><bridge name='virbr9'/>
@@ -152,6 +155,46 @@ def test_a_guest_boots_from_the_network(
         lab.clear()
         lab.virsh("net-destroy", "pxe", check=False)
         lab.virsh("net-undefine", "pxe", check=False)
+
+
+@pytest.fixture
+def tree(lab: LabHost, tmp_path: Path) -> Iterator[str]:
+    """An install tree on the lab host's own web server, another machine for the portal."""
+    folder = tmp_path / "tree"
+    (folder / "images/pxeboot").mkdir(parents=True)
+    (folder / ".treeinfo").write_text(INFO)
+    for source, name in (("vmlinuz", "vmlinuz"), ("initrd.gz", "initrd.img")):
+        shutil.copy(guest_image() / source, folder / "images/pxeboot" / name)
+    command = ["nsenter", "-t", str(lab._pid1), "--net", sys.executable, "-m", "http.server"]
+    command += ["--bind", lab.address, "--directory", str(folder), "8080"]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    yield f"http://{lab.address}:8080/"
+    server.kill()
+    server.wait(10)
+
+
+def test_an_install_tree_boots_its_installer_in_text(
+    begin: Callable[..., Page], images: Path, lab: LabHost, tree: str
+) -> None:
+    page = begin("tree", "treed")
+    page.fill("#id_memory", "96M")
+    page.fill("#id_url", f"{tree}nowhere/")
+    page.select_option("#id_graphics", label="Serial console only")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.locator("#field-url .field-error")).to_contain_text("no install tree")
+    page.fill("#id_url", tree)
+    create(page)
+    page.goto(page.url.partition("?")[0] + "?console=serial:serial0")
+    expect(page.locator(".console-state")).to_contain_text("You have the keyboard")
+    page.locator(".console-terminal").click()
+    for _try in range(30):
+        page.keyboard.type("cat /proc/cmdline\n")
+        page.wait_for_timeout(1000)
+        if f"inst.repo={tree}" in page.locator(".console-terminal").inner_text():
+            break
+    terminal_says(page, f"inst.repo={tree}")
+    assert "<kernel>" not in lab.virsh("dumpxml", "--inactive", "treed")
+    assert [path.name for path in images.iterdir() if path.suffix == ".boot"] == []
 
 
 def test_an_empty_guest_is_defined_and_stays_off(

@@ -14,10 +14,11 @@ from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, Source
 from kvmweb.hostlink import client
-from kvmweb.services import creation, job_worker, jobs
+from kvmweb.services import creation, fetching, job_worker, jobs
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
-from tests.lab.host import LabHost
+from tests.lab.host import LabHost, guest_image
 from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.test_install_trees import INFO, Server
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
@@ -107,6 +108,18 @@ def test_an_image_that_reads_a_file_outside_the_pools_is_refused(
     """Whoever uploads an image writes its header: it must not open the host's own files."""
     shop.disk("sly.qcow2", backing="/etc/hostname")
     wanted = wish(shop, source=Source.IMPORT, image_pool=shop.pool, image_volume="sly.qcow2")
+    assert "image" in faults(maker, wanted)
+
+
+def test_a_raw_disk_that_turned_into_an_image_is_refused(shop: Workshop, maker: Actor) -> None:
+    """A guest wrote the header of an image into its raw disk: the file it names is the guest's
+    choice."""
+    (shop.folder / "turned.img").write_bytes(bytes(MIB))
+    shop.see_volume("turned.img")
+    shop.disk("turned.img", is_seen=False)
+    shop.see_volume("turned.img")
+    shop.see(lambda: creation.ground(maker, HOST).volumes[shop.pool]["turned.img"].format != "raw")
+    wanted = wish(shop, source=Source.IMPORT, image_pool=shop.pool, image_volume="turned.img")
     assert "image" in faults(maker, wanted)
 
 
@@ -258,3 +271,44 @@ def test_a_full_pool_is_told_and_leaves_nothing(shop: Workshop, maker: Actor) ->
     done = made(maker, wanted)
     assert done.state is JobState.FAILED
     assert "big.qcow2" not in shop.volumes()
+
+
+def test_an_install_tree_boots_once_and_leaves_no_kernel_behind(
+    shop: Workshop, maker: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_is_own", lambda _address, _sock: False)
+    server = Server("127.0.0.1")
+    image = guest_image()
+    server.answers = {
+        "/.treeinfo": INFO.encode(),
+        "/images/pxeboot/vmlinuz": (image / "vmlinuz").read_bytes(),
+        "/images/pxeboot/initrd.img": (image / "initrd.gz").read_bytes(),
+    }
+    wanted = wish(
+        shop, name="tree", source=Source.TREE, url=server.url, is_started=True,
+        arguments="console=ttyS0 no_timer_check", graphics="none",
+    )  # fmt: skip
+    try:
+        done = made(maker, wanted)
+    finally:
+        server.stop()
+    assert done.state is JobState.DONE
+    assert [step.word for step in done.steps] == ["disk", "kernel", "kernel", "define", "start"]
+    assert done.result is not None
+    uuid = done.result.id
+    live, kept = shop.lab.virsh("dumpxml", uuid), shop.lab.virsh("dumpxml", "--inactive", uuid)
+    assert f"console=ttyS0 no_timer_check inst.repo={server.url}/" in live
+    assert "<on_reboot>destroy</on_reboot>" in live
+    assert "<on_reboot>restart</on_reboot>" in kept
+    assert "<kernel>" not in kept
+    assert [name for name in shop.volumes() if name.endswith(".boot")] == []
+    assert shop.lab.state(uuid) == "running"
+
+
+def test_a_tree_that_cannot_be_reached_is_told_beside_its_address(
+    shop: Workshop, maker: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = wish(shop, source=Source.TREE, url="http://nowhere.invalid/", is_started=True)
+    assert "no such name" in faults(maker, wanted)["url"]
+    wanted = wish(shop, source=Source.TREE, url="gopher://x/", is_started=False)
+    assert {"url", "is_started"} <= set(faults(maker, wanted))

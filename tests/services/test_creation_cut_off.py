@@ -70,7 +70,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, at: str, act: Any, *, after: bool) -> N
             act()
         return found
 
-    monkeypatch.setattr(creation_work.client, "call", call)
+    monkeypatch.setattr(client, "call", call)
 
 
 def nothing_is_left(shop: Workshop) -> None:

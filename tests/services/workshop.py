@@ -38,6 +38,7 @@ class Workshop:
         self.network = lab.virsh("net-uuid", "default")
         self._before = set(self.folder.iterdir())
         self._process: subprocess.Popen[bytes] | None = None
+        self._our_end = -1
         self._pools: list[str] = []
 
     def __enter__(self) -> Workshop:
@@ -49,14 +50,18 @@ class Workshop:
         """A worker of the host; the one before, if any, must be gone."""
         socket = settings.KVMWEB_RUN_DIR / f"{KEY}.sock"
         command = [sys.executable, "-m", "kvmweb.hostworker", "--host", KEY, "--uri", self.lab.uri]
-        self._process = subprocess.Popen(
-            [*command, "--socket", str(socket), "--log-level", "error"], cwd=REPOSITORY
-        )
+        worker_end, self._our_end = os.pipe()
+        command += ["--socket", str(socket), "--log-level", "error", "--parent-fd", str(worker_end)]
+        self._process = subprocess.Popen(command, cwd=REPOSITORY, pass_fds=(worker_end,))
+        os.close(worker_end)
         wait_for(self._answers, "the worker did not answer")
 
     def kill(self) -> None:
         """The host's worker is gone, as if the host were lost."""
         assert self._process
+        if self._our_end >= 0:
+            os.close(self._our_end)
+            self._our_end = -1
         self._process.kill()
         self._process.wait(10)
 
