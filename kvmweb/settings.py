@@ -30,6 +30,8 @@ KVMWEB_LOCAL_URI = env.str("KVMWEB_LOCAL_URI", default="qemu:///system")
 """Where the first host is looked for while none was ever added; empty: nowhere."""
 KVMWEB_CONSOLE_GATEWAY = env.str("KVMWEB_CONSOLE_GATEWAY", default="").rstrip("/")
 """Where browsers reach `manage.py consolegateway` (wss://host:port); empty: this process itself."""
+KVMWEB_FETCH_INNER = env.list("KVMWEB_FETCH_INNER", default=[])
+"""Networks of inner addresses that images may be fetched from, such as 10.1.0.0/16."""
 KVMWEB_RECONCILE_S = env.int("KVMWEB_RECONCILE_S", default=20)
 KVMWEB_START_LIBVIRT = env.bool("KVMWEB_START_LIBVIRT", default=True)
 """`manage.py serve` starts libvirt's daemons where no service manager does."""

@@ -42,6 +42,12 @@ class Finding:
     notes: tuple[Trouble, ...]
     system: str
 
+    @property
+    def names(self) -> str:
+        """Of the other files that it would open."""
+        facts = self.facts
+        return ", ".join(filter(None, (facts.backing, facts.data_file, *facts.others)))[:500]
+
     def plain(self) -> dict[str, Any]:
         """As rows keep it."""
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from kvmweb.services import (
     creation_work,
     deletion,
+    fetches,
     pool_acts,
     pool_making,
     uploads_line,
@@ -17,6 +18,7 @@ from kvmweb.services import (
 __all__ = [
     "creation_work",
     "deletion",
+    "fetches",
     "pool_acts",
     "pool_making",
     "uploads_line",

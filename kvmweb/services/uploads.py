@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -51,18 +52,76 @@ def begin(actor: Actor, ref: Ref, wish: Wish) -> UploadRecord:
     known = Upload.objects.filter(pool=str(ref), name=wish.name, state__in=_OPEN).first()
     if known is not None:
         return _same(actor, known, wish)
-    _require_room(actor, ref, wish)
-    entry = audit.begin(actor, "volume.upload", ref, name=wish.name, size=wish.size)
+    upload = claim(actor, ref, wish, UploadState.MOVING)
     try:
-        upload = _write(actor, ref, wish, entry.pk)
-        _prepare(ref, upload)
+        prepare(ref, upload, wish.size)
     except errors.Problem as problem:
-        audit.end(entry, problem.code, problem=problem.detail[:500])
+        _close(upload, problem.code, problem=problem.detail[:500])
+        upload.delete()
         raise
     except BaseException:
-        audit.end(entry, "fault")
+        _close(upload, "fault")
+        upload.delete()
         raise
     return record(upload)
+
+
+@internal("every way in begins with it; who calls it has judged")
+def claim(
+    actor: Actor, ref: Ref, wish: Wish, state: UploadState, facts: dict[str, Any] | None = None
+) -> Upload:
+    """A row that keeps the name for this file, and its entry in the audit.
+
+    Raises: Invalid, Denied, Quota, Conflict, WrongState.
+    """
+    _check(actor, ref, wish)
+    _require_room(actor, ref, wish)
+    entry = audit.begin(
+        actor, "volume.upload", ref, name=wish.name, size=wish.size, **(facts or {})
+    )
+    try:
+        with transaction.atomic():
+            return Upload.objects.create(
+                person_id=actor.person_id,
+                pool=str(ref),
+                name=wish.name,
+                size=wish.size,
+                format=wish.format,
+                mark=wish.mark,
+                sha256=wish.sha256,
+                wants_checksum=wish.wants_checksum or bool(wish.sha256),
+                is_trusted=wish.is_trusted,
+                state=state,
+                facts=facts or {},
+                audit=entry.pk,
+            )
+    except IntegrityError as error:
+        audit.end(entry, "conflict")
+        raise errors.Conflict(
+            "a file of this name is being uploaded", whose="other", name=wish.name
+        ) from error
+
+
+@internal("every way in makes its volume here")
+def prepare(ref: Ref, upload: Upload, size: int) -> None:
+    """Make the volume. What was there before is never deleted.
+
+    Raw whatever the image is: then its file is as long as the image, and nothing lies beneath what
+    is written. libvirt looks at the header again once the image is there.
+    """
+    pool = wire.from_plain(PoolRecord, volumes.pool_row(ref).record)
+    if size > pool.available:
+        raise errors.Quota("it does not fit", limit="pool", free=str(pool.available))
+    client.call(
+        ref.host,
+        "volume.create",
+        uuid=ref.id,
+        name=upload.name,
+        capacity=size,
+        image_format="raw",
+    )
+    upload.size, upload.is_made = size, True
+    upload.save(update_fields=["size", "is_made"])
 
 
 @guarded("pool.view")
@@ -145,13 +204,15 @@ def refuse(upload: Upload, problem: str, detail: str) -> None:
     upload.save(update_fields=["state", "problem", "detail", "facts"])
     _close(upload, problem, detail=detail[:500])
     until = time.monotonic() + PATIENCE_S
-    while True:
+    while upload.is_made:
         try:
-            return images.discard(ref, upload.name)
+            images.discard(ref, upload.name)
+            return
         except errors.Problem as left:
             if isinstance(left, errors.HostDown) or time.monotonic() > until:
                 log.warning("%s cannot be deleted: %s", upload, left.detail)
-                return images.lock(ref, upload.name, upload.size)
+                images.lock(ref, upload.name, upload.size)
+                return
         time.sleep(0.3)
 
 
@@ -238,42 +299,3 @@ def _require_room(actor: Actor, ref: Ref, wish: Wish) -> None:
         raise errors.WrongState("the pool is not running", state="stopped", name=pool.name)
     if wish.size > pool.available:
         raise errors.Quota("it does not fit", limit="pool", free=str(pool.available))
-
-
-def _write(actor: Actor, ref: Ref, wish: Wish, entry: int) -> Upload:
-    try:
-        with transaction.atomic():
-            return Upload.objects.create(
-                person_id=actor.person_id,
-                pool=str(ref),
-                name=wish.name,
-                size=wish.size,
-                format=wish.format,
-                mark=wish.mark,
-                sha256=wish.sha256,
-                wants_checksum=wish.wants_checksum or bool(wish.sha256),
-                is_trusted=wish.is_trusted,
-                audit=entry,
-            )
-    except IntegrityError as error:
-        raise errors.Conflict("a file of this name is being uploaded", name=wish.name) from error
-
-
-def _prepare(ref: Ref, upload: Upload) -> None:
-    """Make the volume. What was there before is never deleted.
-
-    Raw whatever the image is: then its file is as long as the image, and nothing lies beneath what
-    is written. libvirt looks at the header again once the image is there.
-    """
-    try:
-        client.call(
-            ref.host,
-            "volume.create",
-            uuid=ref.id,
-            name=upload.name,
-            capacity=upload.size,
-            image_format="raw",
-        )
-    except BaseException:
-        upload.delete()
-        raise

@@ -167,13 +167,8 @@ def _examine(upload: Upload) -> bool:
     except errors.NotFound as problem:
         uploads.refuse(upload, "gone", problem.detail)
         return False
-    uploads.refuse(upload, found.refusals[0], _named(found))
+    uploads.refuse(upload, found.refusals[0], found.names)
     return False
-
-
-def _named(found: images.Finding) -> str:
-    facts = found.facts
-    return ", ".join(filter(None, (facts.backing, facts.data_file, *facts.others)))[:500]
 
 
 @works.carries("volume.check")

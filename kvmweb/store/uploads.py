@@ -27,6 +27,8 @@ class Upload(models.Model):
     wants_checksum = models.BooleanField(default=False)
     is_trusted = models.BooleanField(default=False)
     """It may name other files: an administrator of the storage said so."""
+    is_made = models.BooleanField(default=False)
+    """Its volume exists and is ours to delete."""
     offset = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, default="moving", db_index=True)
     problem = models.CharField(max_length=32, blank=True)

@@ -74,6 +74,7 @@ _WHY: dict[str, Text] = {
     "gone": _("The volume was deleted by someone else meanwhile."),
     "expired": _("Nobody went on with it for a day."),
     "cancelled": _("It was cancelled."),
+    "interrupted": _("The portal was stopped meanwhile. Nothing of it was kept."),
 }
 
 

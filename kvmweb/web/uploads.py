@@ -87,6 +87,7 @@ def _listed(request: HttpRequest, ref: Ref) -> dict[str, Any]:
         "lines": [face.line(record) for record in desk.mine(request.actor, ref)],  # type: ignore[attr-defined]
         "begin_url": reverse("uploads", args=place),
         "dialog_url": reverse("upload_dialog", args=place),
+        "fetch_url": reverse("fetch", args=place),
         "words": face.words(),
         "icons": face.ICONS,
     }
