@@ -22,6 +22,12 @@ _HOST = {
     "host.add", "host.remove", "host.edit", "host.maintain", "host.secrets", "host.bridge",
 }  # fmt: skip
 _CREATE = {"guest.create", "guest.delete", "network.use"}
+_NETWORK = {
+    "network.view", "network.definition", "network.create", "network.start", "network.stop",
+    "network.autostart", "network.edit", "network.delete", "network.reserve", "nwfilter.view",
+    "nwfilter.assign", "host.view", "guest.view",
+}  # fmt: skip
+"""Not network.boot (a folder of the host) nor nwfilter.edit (raw XML)."""
 _EDIT = {"guest.autostart", "guest.describe", "guest.definition"}
 
 ROLES: dict[str, frozenset[str]] = {
@@ -33,7 +39,7 @@ ROLES: dict[str, frozenset[str]] = {
     "storage-admin": frozenset(
         {"pool.view", "host.view", "host.details", "job.view"} | _POOLS | _VOLUMES
     ),
-    "network-admin": frozenset({"network.view", "host.view", "host.details"}),
+    "network-admin": frozenset(_NETWORK | {"host.details"}),
     "host-admin": frozenset(
         _SEE
         | _CONSOLE
@@ -43,10 +49,13 @@ ROLES: dict[str, frozenset[str]] = {
         | _VOLUMES
         | _CREATE
         | _HOST
-        | {"console.takeover"}
+        | _NETWORK
+        | {"console.takeover", "network.boot"}
     ),
     "auditor": frozenset(
-        _SEE | {"audit.view", "people.view", "job.view", "guest.definition", "host.details"}
+        _SEE
+        | {"audit.view", "people.view", "job.view", "guest.definition", "host.details"}
+        | {"network.definition", "nwfilter.view"}
     ),
     "project-owner": frozenset(
         _SEE | _CONSOLE | _POWER | _EDIT | _FILL | _CREATE | {"console.takeover"}

@@ -84,6 +84,12 @@ class Unknown(Invalid):
     http_status = 400
 
 
+class Overlap(Problem):
+    """Its addresses or its bridge are in use by something else on the host."""
+
+    code, http_status, close_code = "overlap", 409, 4409
+
+
 class NotSupported(Problem):
     """This host, driver or guest cannot do it."""
 
@@ -130,7 +136,8 @@ PROBLEMS: dict[str, type[Problem]] = {
     problem.code: problem
     for problem in (
         Fault, NotFound, Denied, WrongState, Exists, Busy, Conflict,
-        Invalid, NotSupported, Maintenance, AgentSilent, Quota, Cancelled, HostDown, Unready,
+        Invalid, Overlap, NotSupported, Maintenance, AgentSilent, Quota, Cancelled, HostDown,
+        Unready,
     )
 }  # fmt: skip
 

@@ -34,6 +34,11 @@ class Obstacle(StrEnum):
     POOL_TRANSIENT = "pool-transient"
     VOLUME_USED = "volume-used"
     VOLUME_RUNNING = "volume-running"
+    NETWORK_ACTIVE = "network-active"
+    NETWORK_INACTIVE = "network-inactive"
+    NETWORK_TRANSIENT = "network-transient"
+    NETWORK_WITHOUT_DHCP = "network-without-dhcp"
+    NETWORK_ATTACHED = "network-attached"
 
 
 @dataclass(frozen=True, slots=True)

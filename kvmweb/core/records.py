@@ -6,8 +6,10 @@ Absent means None; libvirt's own words are kept where they are a closed list.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from kvmweb.core.networks import Lease, NetworkSpec
 
 
 class GuestState(StrEnum):
@@ -65,6 +67,15 @@ class InterfaceRecord:
     target: str = ""
     is_link_up: bool = True
     addresses: tuple[str, ...] = ()
+    bridge: str = ""
+    """The bridge that libvirt plugged it into, of a virtual network or the host."""
+    port: str = ""
+    """Of the virtual network, as libvirt counts its ports; empty while the guest is off."""
+    port_group: str = ""
+    filter: str = ""
+    """The network filter that it passes."""
+    is_unplugged: bool = False
+    """Its virtual network was stopped under it: it is connected to nothing until re-attached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +230,11 @@ class ImageSizes:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecord:
-    """One virtual network, list level. Source: network XML.
+    """One virtual network. Source: network XML, virNetworkGetDHCPLeases.
 
     forward: nat, route, open, bridge, … ; empty means isolated. subnets: `192.168.122.0/24`.
+    spec: as it works now; stored: what the next start brings, where that differs.
+    definition_hash, xml: of the stored definition (live of a transient network).
     """
 
     uuid: str
@@ -233,6 +246,18 @@ class NetworkRecord:
     is_active: bool
     is_persistent: bool
     has_autostart: bool
+    spec: NetworkSpec = field(default_factory=NetworkSpec)
+    stored: NetworkSpec | None = None
+    leases: tuple[Lease, ...] = ()
+    is_dhcp_silent: bool = False
+    """Its DHCP server should run and does not; only where the worker can see the process."""
+    definition_hash: str = ""
+    xml: str = ""
+
+    @property
+    def is_stored_otherwise(self) -> bool:
+        """The next start brings something that is not there now."""
+        return self.stored is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     NETWORK = "network"
     VOLUME = "volume"
     """A volume: its id is made of pool and name, its rights are those of its pool."""
+    INTERFACE = "interface"
+    FILTER = "nwfilter"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -96,3 +98,13 @@ def volume_id(pool_uuid: str, name: str) -> str:
     bytes of anything. A renamed or moved volume is another one, for libvirt as well.
     """
     return str(uuids.uuid5(uuids.UUID(pool_uuid), name))
+
+
+def interface(host_key: str, uuid: str) -> Ref:
+    """The host's own network interface with this UUID, which is made of its name."""
+    return Ref(Kind.INTERFACE, host_key, uuid)
+
+
+def filter_(host_key: str, uuid: str) -> Ref:
+    """The network filter with this UUID on this host."""
+    return Ref(Kind.FILTER, host_key, uuid)

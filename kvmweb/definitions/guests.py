@@ -142,6 +142,10 @@ def _interface(card: Element) -> InterfaceRecord:
         model=attribute(card, "model", "type"),
         target=attribute(card, "target", "dev"),
         is_link_up=attribute(card, "link", "state", "up") != "down",
+        bridge=attribute(card, "source", "bridge"),
+        port=attribute(card, "source", "portid"),
+        port_group=attribute(card, "source", "portgroup"),
+        filter=attribute(card, "filterref", "filter"),
     )
 
 

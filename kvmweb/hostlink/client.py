@@ -34,6 +34,14 @@ PATIENCE: Final[dict[str, float]] = {
     "volume.upload": 15.0,
     "volume.download": 15.0,
     "host.facts": 8.0,
+    "network.start": 30.0,
+    "network.stop": 30.0,
+    "network.define": 30.0,
+    "network.edit": 30.0,
+    "network.amend": 20.0,
+    "network.delete": 30.0,
+    "nwfilter.define": 20.0,
+    "guest.filter": 20.0,
 }
 """Verbs that may take longer on a healthy host. A host that stops answering is noticed by its
 worker within some 3 s, whatever the deadline."""

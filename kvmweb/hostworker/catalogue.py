@@ -7,7 +7,7 @@ as `work(connection, **args)` on a line of its purpose, and raises a Problem.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kvmweb.core.hosts import Part
@@ -18,6 +18,8 @@ from kvmweb.hypervisor import (
     creation,
     hosts,
     images,
+    network_acts,
+    nwfilters,
     pools,
     screens,
     secrets,
@@ -81,6 +83,7 @@ class Act:
 
     part: of the host, read again afterwards.
     takes_turn: one after the other for the same object. wants_uri: `uri` is added to the arguments.
+    touches: the argument whose keys are UUIDs of guests that are read again too.
     """
 
     work: Work
@@ -90,6 +93,7 @@ class Act:
     takes_turn: bool = False
     wants_uri: bool = False
     part: Part | None = None
+    touches: str = ""
 
 
 def _guest(work: Work) -> Act:
@@ -149,6 +153,30 @@ VOLUMES: dict[str, Act] = {
     "volume.measure": Act(images.measure, STORAGE),
 }
 
+NETWORK_LINES = Purpose("networks", 2)
+"""dnsmasq and the firewall may take their time; guests do not wait for them."""
+
+
+def _network(work: Work) -> Act:
+    return Act(work, NETWORK_LINES, "network", takes_turn=True)
+
+
+NETWORKS: dict[str, Act] = {
+    "network.start": replace(_network(network_acts.start), answers=changed),
+    "network.stop": replace(_network(network_acts.stop), answers=changed),
+    "network.autostart": replace(_network(network_acts.autostart), answers=changed),
+    "network.delete": replace(_network(network_acts.delete), answers=nothing),
+    "network.define": Act(network_acts.define, NETWORK_LINES),
+    "network.edit": _network(network_acts.edit),
+    "network.amend": replace(_network(network_acts.amend), answers=nothing),
+    "network.reattach": replace(_network(network_acts.reattach), answers=nothing, touches="guests"),
+    "network.restart": replace(_network(network_acts.restart), answers=nothing, touches="guests"),
+    "network.restart_dhcp": replace(_network(network_acts.restart_dhcp), answers=nothing),
+    "guest.filter": Act(nwfilters.assign, CONTROL, "guest", takes_turn=True),
+    "nwfilter.define": Act(nwfilters.define, NETWORK_LINES, "nwfilter"),
+    "nwfilter.delete": Act(nwfilters.delete, NETWORK_LINES, "nwfilter", nothing),
+}
+
 HOSTS: dict[str, Act] = {
     "host.ping": Act(hosts.ping, EVENTS),
     "host.test": Act(hosts.read, wants_uri=True),
@@ -168,6 +196,7 @@ CATALOGUE: dict[str, Act] = {
     **CREATION,
     **POOLS,
     **VOLUMES,
+    **NETWORKS,
     **HOSTS,
     **SECRETS,
 }

@@ -7,15 +7,17 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 import libvirt
 
 from kvmweb.core import errors
+from kvmweb.core import networks as core
 from kvmweb.core.records import GuestRecord, GuestState
 from kvmweb.hostworker.publisher import Publisher
 from kvmweb.hypervisor import details as facts
-from kvmweb.hypervisor import networks
+from kvmweb.hypervisor import interfaces, networks
 from kvmweb.hypervisor.connections import Line, Lines, is_test
 from kvmweb.hypervisor.details import Addresses, Sizes
 from kvmweb.hypervisor.guests import Reader
@@ -27,6 +29,8 @@ ROUND_S = 2.0
 DETAILS_S = 20.0
 AFTER_START_S = (3.0, 8.0, 15.0)
 """A guest that boots takes its lease somewhere in between."""
+AFTER_NETWORK_S = (0.2, 2.0)
+"""One that was stopped and started leaves guests unplugged; its DHCP server takes a moment."""
 AGENT_S = 7.0
 BATCH = 200
 SIZES_AT_ONCE = 50
@@ -74,8 +78,15 @@ class Gathering:
 
     def started(self) -> None:
         """A guest started: look for its address a few times soon."""
+        self._look_again(AFTER_START_S)
+
+    def network_changed(self) -> None:
+        """A network started or stopped: see who is unplugged."""
+        self._look_again(AFTER_NETWORK_S)
+
+    def _look_again(self, after_s: tuple[float, ...]) -> None:
         now = time.monotonic()
-        self._due = sorted([*self._due, *(now + after for after in AFTER_START_S)])[-32:]
+        self._due = sorted([*self._due, *(now + after for after in after_s)])[-32:]
         self._wake.set()
 
     async def run(self) -> None:
@@ -83,6 +94,7 @@ class Gathering:
         await asyncio.sleep(0.5)
         while True:
             await self._addresses()
+            await self._networks()
             await self._sizes()
             await self._dress()
             await self._until_due()
@@ -118,11 +130,42 @@ class Gathering:
             found = await _on(self._lines.of("storage"), lambda c: _imitated(c, active))
         else:
             leases = await _on(self._lines.of("storage"), networks.leases)
-            found = {record.uuid: _of(record, leases) for record in active}
+            self._told(leases)
+            found = {record.uuid: _of(record, _by_mac(leases)) for record in active}
         for record in active:
             if record.is_agent_connected:
                 found.setdefault(record.uuid, {}).update(await self._reported(record.uuid))
         self._reader.details.addresses = found
+
+    def _told(self, leases: dict[str, tuple[core.Lease, ...]]) -> None:
+        for record in self._publisher.networks():
+            if record.uuid in leases and record.leases != leases[record.uuid]:
+                fresh = replace(record, leases=leases[record.uuid])
+                self._publisher.set_record("network", fresh)
+
+    async def _networks(self) -> None:
+        """Whose port is gone, and whose DHCP server.
+
+        Only guests that were known before the ports were listed: a younger port is not lost.
+        """
+        own = {it.name for it in self._publisher.networks() if it.spec.mode in core.OWN_BRIDGE}
+        named = {
+            card.port
+            for record in self._publisher.guests()
+            if record.state.is_active
+            for card in record.interfaces
+            if card.port and card.type == "network" and card.source in own
+        }
+        there = await _on(self._lines.of("storage"), networks.ports)
+        details = self._reader.details
+        details.lost_ports = frozenset() if there is None else frozenset(named - there)
+        listeners = interfaces.sight(self._lines.uri).listeners()
+        known = self._publisher.networks()
+        details.silent = frozenset(it.uuid for it in known if networks.is_silent(it, listeners))
+        for record in known:
+            is_silent = record.uuid in details.silent
+            if record.is_dhcp_silent != is_silent:
+                self._publisher.set_record("network", replace(record, is_dhcp_silent=is_silent))
 
     async def _reported(self, uuid: str) -> Addresses:
         future = self._lines.of("agents").submit(lambda c: facts.reported(c, uuid))
@@ -160,6 +203,14 @@ class Gathering:
                 self._sized_at[uuid] = now
                 if found:
                     self._reader.details.sizes[uuid] = found
+
+
+def _by_mac(leases: dict[str, tuple[core.Lease, ...]]) -> Addresses:
+    found: Addresses = {}
+    for lease in (lease for known in leases.values() for lease in known):
+        if lease.mac:
+            found[lease.mac] = tuple(dict.fromkeys((*found.get(lease.mac, ()), lease.ip)))
+    return found
 
 
 def _of(record: GuestRecord, leases: Addresses) -> Addresses:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from kvmweb.core import wire
 from kvmweb.core.hosts import Part
+from kvmweb.core.networks import FilterRecord, HostInterface
 from kvmweb.core.records import (
     GuestRecord,
     GuestSample,
@@ -22,9 +23,9 @@ from kvmweb.core.records import (
     VolumeRecord,
 )
 
-Kind = Literal["guest", "pool", "network", "volume"]
-KINDS: tuple[Kind, ...] = ("guest", "pool", "network", "volume")
-Record = GuestRecord | PoolRecord | NetworkRecord | VolumeRecord
+Kind = Literal["guest", "pool", "network", "volume", "interface", "nwfilter"]
+KINDS: tuple[Kind, ...] = ("guest", "pool", "network", "volume", "interface", "nwfilter")
+Record = GuestRecord | PoolRecord | NetworkRecord | VolumeRecord | HostInterface | FilterRecord
 Key = tuple[str, ...]
 
 BATCH = 100
@@ -166,6 +167,11 @@ class Publisher:
         """This guest, if known."""
         found = self.records["guest"].get(uuid)
         return found if isinstance(found, GuestRecord) else None
+
+    def networks(self) -> list[NetworkRecord]:
+        """Every virtual network known."""
+        found = self.records["network"].values()
+        return [record for record in found if isinstance(record, NetworkRecord)]
 
     def _listing(self, kind: Kind) -> dict[str, Any]:
         return {"type": "listed", "kind": kind, "ids": list(self.records[kind])}

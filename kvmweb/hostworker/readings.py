@@ -7,14 +7,16 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import libvirt
 
+from kvmweb.core.records import NetworkRecord
 from kvmweb.hostworker.publisher import Kind, Publisher, Record
 from kvmweb.hostworker.volumes import Volumes
-from kvmweb.hypervisor import networks, pools
+from kvmweb.hypervisor import interfaces, networks, nwfilters, pools
 from kvmweb.hypervisor.connections import Lines
 from kvmweb.hypervisor.guests import Reader
 
@@ -29,7 +31,11 @@ holds up every listing for 10 s (measured)."""
 BATCH = 50
 """Guests read again in one turn of the line."""
 
-_READERS: dict[Kind, Callable[..., Record | None]] = {"pool": pools.read, "network": networks.read}
+_READERS: dict[Kind, Callable[..., Record | None]] = {
+    "pool": pools.read,
+    "network": networks.read,
+    "nwfilter": nwfilters.read,
+}
 
 
 class Readings:
@@ -95,9 +101,13 @@ class Readings:
         self._publisher.set_listed("guest")
 
     async def list_others(self) -> None:
-        """Read every pool and network, then what the pools hold."""
+        """Read every pool, network, filter and interface of the host, then what the pools hold."""
         await self._list("pool", [*await self._on("storage", pools.read_all)])
-        await self._list("network", [*await self._on("storage", networks.read_all)])
+        found = await self._on("storage", networks.read_all)
+        await self._list("network", [self._dressed(record) for record in found])
+        await self._list("nwfilter", [*await self._on("storage", nwfilters.read_all)])
+        read = partial(interfaces.read_all, seen=interfaces.sight(self._lines.uri))
+        await self._list("interface", [*await self._on("storage", read)])
         await self._volumes.list_all()
 
     async def _list(self, kind: Kind, found: list[Record]) -> None:
@@ -129,11 +139,18 @@ class Readings:
             if record is None:
                 self._publisher.set_gone(read, uuid, event_at)
             else:
+                if isinstance(record, NetworkRecord):
+                    record = self._dressed(record)
                 self._publisher.set_record(read, record, event_at)
             if volume:
                 await self._volumes.read(uuid, [volume])
             elif kind == "pool":
                 await self._volumes.follow_pool(uuid)
+
+    def _dressed(self, record: NetworkRecord) -> NetworkRecord:
+        """With what is learned of its DHCP server on the clock."""
+        is_silent = record.is_active and record.uuid in self._reader.details.silent
+        return replace(record, is_dhcp_silent=is_silent)
 
     async def _on(self, purpose: str, work: Callable[[libvirt.virConnect], T]) -> T:
         """Raises TimeoutError when one object blocks the line, which is then given up."""

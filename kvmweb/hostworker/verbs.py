@@ -109,6 +109,8 @@ class Verbs:
             if act.kind and UUID.fullmatch(str(args.get("uuid"))):
                 name = f"/{args.get('name')}" if act.kind == "volume" else ""
                 self._touch(act.kind, f"{args['uuid']}{name}", time.time())
+            for guest in args.get(act.touches) or ():
+                self._touch("guest", str(guest), time.time())
             if act.part:
                 self._touch(act.part, "", time.time())
         if isinstance(found, HostRecord):

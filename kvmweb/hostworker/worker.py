@@ -76,6 +76,8 @@ class Worker:
         elif event.did_stop:
             self._details.started_at.pop(event.id, None)
             self._rooms.end_guest(event.id)
+        if event.kind == "network" and self._gathering:
+            self._gathering.network_changed()
         self._touch(event.kind, event.id, event.at)
 
     def _touch(self, kind: Any, identity: str, event_at: float | None) -> None:

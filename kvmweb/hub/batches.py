@@ -14,7 +14,9 @@ from kvmweb.core.refs import Kind
 Plain = dict[str, Any]
 """A record or message as plain JSON."""
 
-MIRRORED = (Kind.GUEST, Kind.POOL, Kind.NETWORK, Kind.VOLUME)
+MIRRORED = (
+    Kind.GUEST, Kind.POOL, Kind.NETWORK, Kind.VOLUME, Kind.INTERFACE, Kind.FILTER,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def fold(messages: Iterable[Plain]) -> Batch:
     batch = Batch()
     for message in messages:
         match message.get("type"):
-            case "guest" | "pool" | "network" | "volume" as kind:
+            case ("guest" | "pool" | "network" | "volume" | "interface" | "nwfilter") as kind:
                 _tell(batch, Kind(kind), message)
             case "gone":
                 _gone(batch, Kind(message["kind"]), message["id"])

@@ -40,7 +40,13 @@ MANY = 50
 """More changes of one kind in a batch are told as one notice with an empty ref."""
 CHUNK = 500
 T = TypeVar("T")
-TOPICS = {Kind.GUEST: topics.GUESTS, Kind.POOL: topics.POOLS, Kind.NETWORK: topics.NETWORKS}
+TOPICS = {
+    Kind.GUEST: topics.GUESTS,
+    Kind.POOL: topics.POOLS,
+    Kind.NETWORK: topics.NETWORKS,
+    Kind.INTERFACE: topics.INTERFACES,
+    Kind.FILTER: topics.FILTERS,
+}
 
 
 class LeaseLost(Exception):  # noqa: N818 - not an error: another hub has the host now

@@ -15,16 +15,15 @@ from kvmweb.core.refs import Kind
 from kvmweb.hub.batches import Plain, Told
 from kvmweb.inventory import models as mirror
 
-MODELS: dict[
-    Kind,
-    type[mirror.Guest] | type[mirror.Pool] | type[mirror.Network] | type[mirror.Volume],
-] = {
+Row = mirror.Guest | mirror.Pool | mirror.Network | mirror.Volume | mirror.Interface | mirror.Filter
+MODELS: dict[Kind, type[Row]] = {
     Kind.GUEST: mirror.Guest,
     Kind.POOL: mirror.Pool,
     Kind.NETWORK: mirror.Network,
     Kind.VOLUME: mirror.Volume,
+    Kind.INTERFACE: mirror.Interface,
+    Kind.FILTER: mirror.Filter,
 }
-Row = mirror.Guest | mirror.Pool | mirror.Network | mirror.Volume
 
 SHARED_FIELDS = ["name", "name_fold", "record", "digest", "rev", "is_gone", "changed_at"]
 GUEST_FIELDS = [

@@ -16,6 +16,8 @@ _BY_CODE: Final[dict[int, type[errors.Problem]]] = {
         errors.NotFound: (
             libvirt.VIR_ERR_NO_DOMAIN,
             libvirt.VIR_ERR_NO_NETWORK,
+            libvirt.VIR_ERR_NO_NWFILTER,
+            libvirt.VIR_ERR_NO_INTERFACE,
             libvirt.VIR_ERR_NO_STORAGE_POOL,
             libvirt.VIR_ERR_NO_STORAGE_VOL,
             libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT,
@@ -69,6 +71,7 @@ _REMOTE_CODES = (
     libvirt.VIR_ERR_INTERNAL_ERROR,
     libvirt.VIR_ERR_RPC,
 )
+_IN_USE_CODES = (libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_FAILED)
 
 
 def problem(error: libvirt.libvirtError) -> errors.Problem:
@@ -78,6 +81,8 @@ def problem(error: libvirt.libvirtError) -> errors.Problem:
         return errors.HostDown(detail)
     if code in _TAKEN_CODES and "already exists" in detail:
         return errors.Exists(detail)
+    if code in _IN_USE_CODES and "already in use by" in detail:
+        return errors.Overlap(detail)  # a subnet or bridge of another network or interface
     return _BY_CODE.get(code, errors.Fault)(detail)
 
 

@@ -50,6 +50,10 @@ class Details:
     started_at: dict[str, float] = field(default_factory=dict)
     addresses: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     sizes: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    lost_ports: frozenset[str] = frozenset()
+    """Ports of virtual networks that guests name and that libvirt no longer has."""
+    silent: frozenset[str] = frozenset()
+    """UUIDs of the networks whose DHCP server is gone."""
 
     def forget(self, uuid: str) -> None:
         """This guest is gone."""
@@ -130,7 +134,12 @@ class Reader:
                 for capacity, allocation in (sizes.get(disk.target, (None, None)),)
             ),
             interfaces=tuple(
-                replace(card, addresses=addresses.get(card.mac, ())) for card in record.interfaces
+                replace(
+                    card,
+                    addresses=addresses.get(card.mac, ()),
+                    is_unplugged=bool(card.port) and card.port in known.lost_ports,
+                )
+                for card in record.interfaces
             ),
             started_at=self._started_at(record.uuid, record.name, record.state),
         )

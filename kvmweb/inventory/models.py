@@ -191,7 +191,7 @@ class Pool(Mirrored):
 
 
 class Network(Mirrored):
-    """A virtual network, list level."""
+    """A virtual network. record: `NetworkRecord`."""
 
     kind = refs.Kind.NETWORK
 
@@ -259,3 +259,21 @@ class DiskUse(models.Model):
         """The same disk in every respect."""
         names = ("place", "target", "device", "format", "is_readonly")
         return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+class Interface(Mirrored):
+    """A network interface of a host itself. record: `HostInterface`."""
+
+    kind = refs.Kind.INTERFACE
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="interface_identity")]
+
+
+class Filter(Mirrored):
+    """A network filter. record: `FilterRecord`."""
+
+    kind = refs.Kind.FILTER
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="filter_identity")]

@@ -121,11 +121,13 @@ def act(actor: Actor, verb: str, ref: Ref | None = None, **detail: Any) -> Itera
         end(act.entry, act.outcome, **act.detail)
 
 
-_MIRRORS = {
+_MIRRORS: dict[Kind, type[mirror.Mirrored]] = {
     Kind.GUEST: mirror.Guest,
     Kind.POOL: mirror.Pool,
     Kind.NETWORK: mirror.Network,
     Kind.VOLUME: mirror.Volume,
+    Kind.INTERFACE: mirror.Interface,
+    Kind.FILTER: mirror.Filter,
 }
 
 

@@ -56,6 +56,7 @@ _OUTCOMES: dict[str, State] = {
     "busy": State(_("Busy"), "clock", "warn"),
     "conflict": State(_("Conflict"), "warn", "warn"),
     "invalid": State(_("Invalid input"), "warn", "warn"),
+    "overlap": State(_("Already in use"), "warn", "warn"),
     "not-supported": State(_("Not supported"), "warn", "warn"),
     "agent-silent": State(_("Agent silent"), "warn", "warn"),
     "quota": State(_("Over a limit"), "warn", "warn"),

@@ -77,6 +77,11 @@ _PROBLEMS: dict[str, _Message] = {
         _("Correct the marked fields."),
         tone="warn",
     ),
+    "overlap": _Message(
+        _("Another network or interface of the host uses these addresses or this bridge."),
+        _("Stop the other one, or choose a subnet and a bridge that are free."),
+        tone="warn",
+    ),
     "not-supported": _Message(
         _("This host or guest cannot do that."),
         _("The page of the host lists what it can do."),
@@ -142,6 +147,13 @@ OBSTACLES: dict[str, Text] = {
     ),
     offers.Obstacle.VOLUME_USED: _("It is in use. Take it away from its users first."),
     offers.Obstacle.VOLUME_RUNNING: _("A running guest writes to it. Shut the guest down first."),
+    offers.Obstacle.NETWORK_ACTIVE: _("The network is started already."),
+    offers.Obstacle.NETWORK_INACTIVE: _("The network is stopped. Start it first."),
+    offers.Obstacle.NETWORK_TRANSIENT: _(
+        "The network has no stored definition. It is gone when it stops."
+    ),
+    offers.Obstacle.NETWORK_WITHOUT_DHCP: _("The network gives out no addresses."),
+    offers.Obstacle.NETWORK_ATTACHED: _("No guest has lost its link."),
 }
 
 _REASONS: dict[str, Text] = {

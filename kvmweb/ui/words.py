@@ -106,6 +106,24 @@ _VERBS: dict[str, Verb] = {
     "volume.check": Verb(_("Check an image"), "check", path="check"),
     "volume.fetch": Verb(_("Fetch an image from a URL"), "down", path="fetch"),
     "network.view": Verb(_("See networks"), "network"),
+    "network.definition": Verb(_("See definitions of networks"), "clipboard"),
+    "network.create": Verb(_("Create a network"), "add", path="create"),
+    "network.start": Verb(_("Start"), "play", _("starting…"), "start"),
+    "network.stop": Verb(_("Stop"), "power", _("stopping…"), "stop", is_forceful=True),
+    "network.restart": Verb(_("Restart"), "reboot", _("restarting…"), "restart", is_forceful=True),
+    "network.restart_dhcp": Verb(
+        _("Restart DHCP and DNS"), "reboot", _("restarting…"), "restart-dhcp"
+    ),
+    "network.reattach": Verb(_("Re-attach guests"), "link", _("re-attaching…"), "reattach"),
+    "network.autostart": Verb(_("Autostart"), "autostart", path="autostart"),
+    "network.edit": Verb(_("Edit"), "edit", path="edit"),
+    "network.duplicate": Verb(_("Duplicate"), "copy", path="duplicate"),
+    "network.reserve": Verb(_("Reserve an address"), "lock", path="reserve"),
+    "network.boot": Verb(_("Serve boot files from a folder of the host"), "storage"),
+    "network.delete": Verb(_("Delete"), "delete", _("deleting…"), "delete", is_forceful=True),
+    "nwfilter.view": Verb(_("See network filters"), "filter"),
+    "nwfilter.edit": Verb(_("Edit network filters (XML)"), "edit"),
+    "nwfilter.assign": Verb(_("Choose the network filter of an interface"), "filter"),
     "guest.view": Verb(_("See guests"), "guest"),
     "guest.start": Verb(_("Start"), "play", _("starting…"), "start"),
     "guest.start_paused": Verb(_("Start paused"), "play-paused", _("starting…"), "start-paused"),
@@ -195,6 +213,8 @@ KINDS: dict[refs.Kind, Text] = {
     refs.Kind.POOL: _("Storage pools"),
     refs.Kind.NETWORK: _("Networks"),
     refs.Kind.VOLUME: _("Volumes"),
+    refs.Kind.INTERFACE: _("Interfaces of hosts"),
+    refs.Kind.FILTER: _("Network filters"),
 }
 
 _ABILITIES: dict[str, Text] = {
@@ -218,6 +238,7 @@ _OUTCOMES: dict[str, Text] = {
     "busy": _("Busy"),
     "conflict": _("Conflict"),
     "invalid": _("Invalid"),
+    "overlap": _("Already in use"),
     "not-supported": _("Not supported"),
     "agent-silent": _("Agent silent"),
     "quota": _("Over the limit"),

@@ -86,7 +86,7 @@ class Listener:
     def __init__(self, worker: WorkerProcess) -> None:
         self.frames: list[tuple[float, dict[str, Any]]] = []
         self.mirror: dict[str, dict[str, dict[str, Any]]] = {
-            kind: {} for kind in ("guest", "pool", "network", "volume")
+            kind: {} for kind in ("guest", "pool", "network", "volume", "interface", "nwfilter")
         }
         self.listed: dict[str, int] = {}
         self.links: list[tuple[float, str]] = []
@@ -117,7 +117,7 @@ class Listener:
                 self.links.append((now, frame["state"]))
             case "host":
                 self.host = frame["record"]
-            case "guest" | "pool" | "network" | "volume" as kind:
+            case ("guest" | "pool" | "network" | "volume" | "interface" | "nwfilter") as kind:
                 self.mirror[kind][frame["record"]["uuid"]] = frame["record"]
             case "gone":
                 self.mirror[frame["kind"]].pop(frame["id"], None)
@@ -134,7 +134,7 @@ class Listener:
         return self.mirror["guest"].get(uuid, {})
 
     def wait_listed(self, timeout_s: float = 15) -> Listener:
-        kinds = {"guest", "pool", "network", "volume"}
+        kinds = {"guest", "pool", "network", "volume", "interface", "nwfilter"}
         wait_for(lambda: kinds <= self.listed.keys() and bool(self.host), timeout_s, "not listed")
         return self
 

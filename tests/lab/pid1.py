@@ -59,6 +59,8 @@ def furnish(folder: Path, name: str, version: str) -> None:
     """Give the namespaces their own /proc, libvirt folders, cgroups and host name."""
     mount("--make-rprivate", "/")
     mount("-t", "proc", "proc", "/proc")
+    # A fresh one shows the interfaces of this network namespace, not of the machine's.
+    mount("-t", "sysfs", "sysfs", "/sys")
     mount_cgroups(version)
     for part, place in BOUND.items():
         Path(place).mkdir(parents=True, exist_ok=True)
