@@ -1,4 +1,4 @@
-"""Overview and networks as regions: the pages' own service calls and partials."""
+"""The overview as a region, and what small lists share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kvmweb.core import topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.topics import Notice
 from kvmweb.live.regions import Part, Picture, Region, part, shows
-from kvmweb.services import networks, overview
+from kvmweb.services import overview
 from kvmweb.ui import overview as face
 
 LIST_ID = "rows"
@@ -58,16 +58,6 @@ def _overview(_found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
     return [Paced(frozenset(wanted), _overview_parts)]
 
 
-@shows(r"/networks/")
-def _networks(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
-    wanted = {name: query.get(name, "") for name in _NAMES}
-
-    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
-        rev, rows = overview.revision(), networks.list_(actor, **wanted)
-        context = {**wanted, "is_blind": networks.is_blind(actor)}
-        return listed("networks/list.html", rev, rows, context)
-
-    return [Paced(frozenset({topics.NETWORKS, topics.HOSTS}), gather, LIST_ID)]
 
 
 def _overview_parts(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:

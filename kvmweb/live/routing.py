@@ -6,10 +6,21 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from kvmweb.live import audit, consoles, guest_list, guest_page, hosts, jobs, lists, nav, pools
+from kvmweb.live import (
+    audit,
+    consoles,
+    guest_list,
+    guest_page,
+    hosts,
+    jobs,
+    lists,
+    nav,
+    networks,
+    pools,
+)
 from kvmweb.live.pages import Pages
 
-SHOWN = (audit, guest_list, guest_page, hosts, jobs, lists, nav, pools)
+SHOWN = (audit, guest_list, guest_page, hosts, jobs, lists, nav, networks, pools)
 """Imported for their makers."""
 
 pages: Any = Pages.as_asgi()

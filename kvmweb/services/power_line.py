@@ -81,7 +81,7 @@ def _carry_out(ref: Ref, verb: str, limit_s: float, arguments: dict[str, Any]) -
 
 def _tell(ref: Ref) -> None:
     """Have every page look again: no event of the guest's own will make it."""
-    listed = topics.POOLS if ref.kind is Kind.POOL else topics.GUESTS
+    listed = {Kind.POOL: topics.POOLS, Kind.NETWORK: topics.NETWORKS}.get(ref.kind, topics.GUESTS)
     publisher.publish(Notice(topics.of(ref), str(ref)), Notice(listed, str(ref)))
 
 

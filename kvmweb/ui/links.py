@@ -13,10 +13,12 @@ PLACES: dict[refs.Kind, str] = {
     refs.Kind.POOL: "storage",
     refs.Kind.NETWORK: "networks",
     refs.Kind.VOLUME: "storage/volumes",
+    refs.Kind.INTERFACE: "networks/topology",
+    refs.Kind.FILTER: "networks/filters",
 }
 
 
-LISTED = frozenset({refs.Kind.NETWORK})
+LISTED = frozenset({refs.Kind.INTERFACE})
 """Kinds without a page of their own yet: they are found in their list."""
 
 

@@ -18,6 +18,7 @@ from kvmweb.web import (
     hosts,
     jobs,
     maintenance,
+    network_edits,
     networks,
     overview,
     pool_acts,
@@ -36,6 +37,7 @@ HOST = "hosts/<slug:host>/"
 POOL = "storage/<slug:host>/<uuid:uuid>/"
 VOLUME = f"{POOL}volumes/<uuid:volume>/"
 GUEST = "guests/<slug:host>/<uuid:uuid>/"
+NETWORK = "networks/<slug:host>/<uuid:uuid>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive, name="alive"),
@@ -101,6 +103,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Last of the pools: every other word is a verb.
     path(f"{POOL}<slug:path>/", pool_acts.act, name="pool_act"),
     path("networks/", networks.list_, name="networks"),
+    path("networks/create/", network_edits.create, name="network_create"),
+    path(NETWORK, networks.show, name="network"),
+    path(f"{NETWORK}definition/", networks.definition, name="network_definition"),
+    path(f"{NETWORK}edit/", network_edits.edit, name="network_edit"),
+    path(f"{NETWORK}duplicate/", network_edits.duplicate, name="network_duplicate"),
+    path(f"{NETWORK}reserve/", network_edits.reserve, name="network_reserve"),
+    path(f"{NETWORK}release/", network_edits.release, name="network_release"),
+    # Last of the networks: every other word is a verb.
+    path(f"{NETWORK}<slug:path>/", networks.act, name="network_act"),
     path("activity/jobs/<uuid:job>/", jobs.show, name="job"),
     path("activity/jobs/<uuid:job>/cancel/", jobs.cancel, name="job_cancel"),
     path("activity/", include("kvmweb.web.activity")),

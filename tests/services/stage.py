@@ -58,6 +58,15 @@ def held(number: int, *names: str, host: str = "east", link: str = "up", **facts
     return refs.pool(host, plain.uuid(number))
 
 
+def with_network(number: int, host: str = "east", **facts: Any) -> Ref:
+    """A network of a host as the hub would have written it."""
+    Host.objects.get_or_create(key=host, defaults={"name": host, "uri": "test:///default"})
+    writer = Writer(host, "stage")
+    writer.open()
+    writer.apply([plain.network(number, **facts), plain.link("up")])
+    return refs.network(host, plain.uuid(number))
+
+
 class TestHost:
     """A worker over `test:///`, with as many guests as asked for, all running at first."""
 

@@ -12,6 +12,7 @@ JOB = f"/activity/jobs/{plain.uuid(5)}/"
 POOL = f"/storage/east/{plain.uuid(21)}/"
 VOLUME = f"{POOL}volumes/{refs.volume_id(plain.uuid(21), 'disk')}/"
 IN_POOL = VOLUME.removeprefix(POOL)
+NETWORK = f"/networks/east/{plain.uuid(3)}/"
 NO_GUEST = f"/guests/east/{plain.uuid(99)}/"
 
 SUBJECTS = (
@@ -88,6 +89,12 @@ def console(
     return Route(name, place, allowed, method, WITH_RIGHTS - SEE_GUEST, data)
 
 
+def network(
+    name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
+) -> Route:
+    return Route(name, NETWORK + path, allowed, method, WITH_RIGHTS - SEE_HOST, data)
+
+
 OPERATE = frozenset({"operator", "admin"})
 SIT = frozenset({"console", "operator", "admin"})
 ROUTES = [
@@ -154,6 +161,16 @@ ROUTES = [
         hidden=WITH_RIGHTS - SEE_HOST,
     ),
     listed("networks", "/networks/"),
+    portal("network_create", "/networks/create/", ADMIN),
+    network("network", "", SEE_HOST),
+    network("network_definition", "definition/", AUDIT),
+    network("network_edit", "edit/", ADMIN),
+    network("network_duplicate", "duplicate/", ADMIN),
+    network("network_reserve", "reserve/", ADMIN, "post", who="52:54:00:00:00:09", ip="10.9.0.9"),
+    network("network_release", "release/", ADMIN, "post", key="52:54:00:00:00:09"),
+    network("network_act", "stop/", ADMIN, "post"),
+    network("network_act", "delete/", ADMIN, "post"),
+    network("network_act", "autostart/", ADMIN, "post", enabled="on"),
     listed("activity", "/activity/"),
     Route("guests_bulk", "/guests/bulk/", WITH_RIGHTS, "post"),
     portal("guest_create", "/guests/create/", ADMIN),

@@ -1,0 +1,62 @@
+"""Networks as regions: their list, and the page of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from django.http import QueryDict
+from django.template.loader import render_to_string
+
+from kvmweb.core import refs, topics
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import NotFound
+from kvmweb.core.refs import Ref
+from kvmweb.live.lists import LIST_ID, Paced, listed
+from kvmweb.live.regions import Cards, Region, shows
+from kvmweb.services import networks, overview
+from kvmweb.ui import networks as face
+
+_PARTS = {
+    "head": "networks/head.html",
+    "kept": "networks/kept.html",
+    **dict.fromkeys(("overview", "reach", "guests", "leases"), "networks/detail.html"),
+}
+
+
+@shows(r"/networks/")
+def _list(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
+    wanted = {name: query.get(name, "") for name in ("search", "host")}
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+        rev, rows = overview.revision(), networks.list_(actor, **wanted)
+        context = {
+            **wanted,
+            "is_blind": networks.is_blind(actor),
+            "may_create": bool(networks.places(actor)),
+        }
+        return listed("networks/list.html", rev, rows, context)
+
+    return [Paced(frozenset({topics.NETWORKS, topics.HOSTS}), gather, LIST_ID)]
+
+
+@shows(r"/networks/(?P<host>[a-z0-9-]+)/(?P<uuid>[0-9a-f-]{36})/")
+def _page(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
+    ref = refs.network(found["host"], found["uuid"])
+    wanted = {topics.of(ref), topics.of(ref.on_host), topics.GUESTS}
+    return [Cards(frozenset(wanted), lambda actor: _cards(actor, ref))]
+
+
+def _cards(actor: Actor, ref: Ref) -> tuple[int, Mapping[str, str]]:
+    """Every card. A network that is gone, or that the reader may see no more, says so."""
+    try:
+        details = networks.show(actor, ref)
+    except NotFound:
+        html = render_to_string("networks/gone.html", {"dom_id": ref.dom_id})
+        return 0, {f"{ref.dom_id}-page": html.strip()}
+    context = {"it": face.page(details)}
+    found = {
+        f"{ref.dom_id}-{name}": render_to_string(f"{template}#{name}", context).strip()
+        for name, template in _PARTS.items()
+    }
+    return details.rev, found
