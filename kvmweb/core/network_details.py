@@ -19,6 +19,8 @@ class Attached:
     name: str
     state: GuestState
     card: InterfaceRecord
+    may_filter: bool = False
+    """The reader may choose the network filter that it passes."""
 
     @property
     def is_active(self) -> bool:

@@ -14,8 +14,9 @@ from kvmweb.core.errors import NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.live.lists import LIST_ID, Paced, listed
 from kvmweb.live.regions import Cards, Region, shows
-from kvmweb.services import networks, overview
+from kvmweb.services import networks, nwfilters, overview, topology
 from kvmweb.ui import networks as face
+from kvmweb.ui import topology as wiring
 
 _PARTS = {
     "head": "networks/head.html",
@@ -45,6 +46,36 @@ def _page(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
     ref = refs.network(found["host"], found["uuid"])
     wanted = {topics.of(ref), topics.of(ref.on_host), topics.GUESTS}
     return [Cards(frozenset(wanted), lambda actor: _cards(actor, ref))]
+
+
+@shows(r"/networks/topology/")
+def _topology(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
+    host = query.get("host", "")
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+        found = topology.show(actor, host=host)
+        context = {
+            "it": found,
+            "picture": wiring.draw(found.interfaces, found.networks, found.cards),
+            "is_blind": topology.is_blind(actor),
+        }
+        html = render_to_string("networks/topology.html#wiring", context)
+        return found.rev, {"topology": html.strip()}, {}
+
+    wanted = {topics.NETWORKS, topics.INTERFACES, topics.GUESTS, topics.HOSTS}
+    return [Paced(frozenset(wanted), gather)]
+
+
+@shows(r"/networks/filters/")
+def _filters(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
+    wanted = {name: query.get(name, "") for name in ("search", "host")}
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
+        rev, rows = overview.revision(), nwfilters.list_(actor, **wanted)
+        context = {**wanted, "is_blind": nwfilters.is_blind(actor)}
+        return listed("nwfilters/list.html", rev, rows, context)
+
+    return [Paced(frozenset({topics.FILTERS, topics.HOSTS}), gather, LIST_ID)]
 
 
 def _cards(actor: Actor, ref: Ref) -> tuple[int, Mapping[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kvmweb.access import judge
@@ -116,12 +116,15 @@ def show(actor: Actor, ref: Ref) -> NetworkDetails:
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     everybody = attached(ref.host, record)
     reach = judge.reach(actor, "guest.view")
-    seen = tuple(it for it in everybody if reach.covers(it.ref))
+    filters = judge.reach(actor, "nwfilter.assign")
+    seen = tuple(
+        replace(it, may_filter=filters.covers(it.ref)) for it in everybody if reach.covers(it.ref)
+    )
     may_read = judge.can(actor, "network.definition", ref)
     return NetworkDetails(
         ref=ref,
         host=line(ref, host),
-        record=record if may_read else _without_xml(record),
+        record=record if may_read else replace(record, xml=""),
         attached=seen,
         is_partial=not reach.covers(ref.on_host),
         offers=_offers(actor, ref, record, host, _lost(everybody)),
@@ -272,10 +275,6 @@ def places(actor: Actor) -> list[HostLine]:
     found = Host.objects.filter(sight.of_hosts(actor)).order_by("name", "key")
     mirrors = {row.host: row for row in mirror.HostMirror.objects.all()}
     return [line(it.ref, mirrors.get(it.key)) for it in found if reach.covers(it.ref)]
-
-
-def _without_xml(record: NetworkRecord) -> NetworkRecord:
-    return wire.from_plain(NetworkRecord, {**wire.to_plain(record), "xml": ""})
 
 
 def _lost(found: tuple[Attached, ...]) -> tuple[Attached, ...]:

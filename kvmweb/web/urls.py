@@ -20,6 +20,7 @@ from kvmweb.web import (
     maintenance,
     network_edits,
     networks,
+    nwfilters,
     overview,
     pool_acts,
     pool_making,
@@ -28,6 +29,7 @@ from kvmweb.web import (
     preferences,
     search,
     secrets,
+    topology,
     uploads,
     volume_acts,
     volumes,
@@ -37,6 +39,7 @@ HOST = "hosts/<slug:host>/"
 POOL = "storage/<slug:host>/<uuid:uuid>/"
 VOLUME = f"{POOL}volumes/<uuid:volume>/"
 GUEST = "guests/<slug:host>/<uuid:uuid>/"
+FILTER = "networks/filters/<slug:host>/<uuid:uuid>/"
 NETWORK = "networks/<slug:host>/<uuid:uuid>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -57,6 +60,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GUEST}delete/", deletion.delete, name="guest_delete"),
     path(f"{GUEST}describe/", guest_page.describe, name="guest_describe"),
     path(f"{GUEST}confirm/<slug:path>/", power.confirm, name="guest_confirm"),
+    path(f"{GUEST}filter/", nwfilters.assign, name="guest_filter"),
     # Last of the guests: every other word is a verb.
     path(f"{GUEST}<slug:path>/", power.act, name="guest_act"),
     path("hosts/", hosts.list_, name="hosts"),
@@ -103,6 +107,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Last of the pools: every other word is a verb.
     path(f"{POOL}<slug:path>/", pool_acts.act, name="pool_act"),
     path("networks/", networks.list_, name="networks"),
+    path("networks/topology/", topology.show, name="topology"),
+    path("networks/filters/", nwfilters.list_, name="nwfilters"),
+    path(f"{FILTER}", nwfilters.show, name="nwfilter"),
+    path(f"{FILTER}edit/", nwfilters.edit, name="nwfilter_edit"),
     path("networks/create/", network_edits.create, name="network_create"),
     path(NETWORK, networks.show, name="network"),
     path(f"{NETWORK}definition/", networks.definition, name="network_definition"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from kvmweb.core import refs, wire
+from kvmweb.core.networks import FilterRecord, HostInterface
 from kvmweb.core.records import (
     GuestRecord,
     GuestSample,
@@ -28,6 +29,10 @@ GUEST = GuestRecord(
 )  # fmt: skip
 POOL = PoolRecord("", "default", "dir", "/images", True, True, True, 100, 40, 60, 2)
 NETWORK = NetworkRecord("", "default", "nat", "virbr0", (), True, True, True, True)
+FILTER = FilterRecord(
+    "", "clean-traffic", "root", (("accept", "out", "mac"),), ("no-mac-spoofing",), "h1",
+    "<filter name='clean-traffic'/>",
+)  # fmt: skip
 
 
 def uuid(number: int) -> str:
@@ -57,6 +62,16 @@ def volume(pool_number: int, name: str, **facts: Any) -> dict[str, Any]:
 def network(number: int, **facts: Any) -> dict[str, Any]:
     record = replace(NETWORK, **{"uuid": uuid(number), **facts})
     return {"type": "network", "record": wire.to_plain(record), "event_at": None}
+
+
+def interface(number: int, name: str, **facts: Any) -> dict[str, Any]:
+    record = HostInterface(uuid(number), name, facts.pop("type", "ethernet"), **facts)
+    return {"type": "interface", "record": wire.to_plain(record), "event_at": None}
+
+
+def filter_(number: int, **facts: Any) -> dict[str, Any]:
+    record = replace(FILTER, **{"uuid": uuid(number), **facts})
+    return {"type": "nwfilter", "record": wire.to_plain(record), "event_at": None}
 
 
 def gone(number: int, kind: str = "guest") -> dict[str, Any]:

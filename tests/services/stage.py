@@ -67,6 +67,14 @@ def with_network(number: int, host: str = "east", **facts: Any) -> Ref:
     return refs.network(host, plain.uuid(number))
 
 
+def with_filter(number: int, host: str = "east", **facts: Any) -> Ref:
+    """A network filter of a host as the hub would have written it."""
+    writer = Writer(host, "stage")
+    writer.open()
+    writer.apply([plain.filter_(number, **facts), plain.link("up")])
+    return refs.filter_(host, plain.uuid(number))
+
+
 class TestHost:
     """A worker over `test:///`, with as many guests as asked for, all running at first."""
 

@@ -13,6 +13,7 @@ POOL = f"/storage/east/{plain.uuid(21)}/"
 VOLUME = f"{POOL}volumes/{refs.volume_id(plain.uuid(21), 'disk')}/"
 IN_POOL = VOLUME.removeprefix(POOL)
 NETWORK = f"/networks/east/{plain.uuid(3)}/"
+FILTER = f"/networks/filters/east/{plain.uuid(4)}/"
 NO_GUEST = f"/guests/east/{plain.uuid(99)}/"
 
 SUBJECTS = (
@@ -161,6 +162,11 @@ ROUTES = [
         hidden=WITH_RIGHTS - SEE_HOST,
     ),
     listed("networks", "/networks/"),
+    listed("topology", "/networks/topology/"),
+    listed("nwfilters", "/networks/filters/"),
+    Route("nwfilter", FILTER, AUDIT, hidden=WITH_RIGHTS - AUDIT),
+    Route("nwfilter_edit", f"{FILTER}edit/", ADMIN, hidden=WITH_RIGHTS - AUDIT),
+    guest("guest_filter", "filter/?mac=52:54:00:00:00:01", ADMIN),
     portal("network_create", "/networks/create/", ADMIN),
     network("network", "", SEE_HOST),
     network("network_definition", "definition/", AUDIT),

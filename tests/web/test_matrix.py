@@ -19,7 +19,7 @@ from kvmweb.management import charter
 from kvmweb.services import factors, people
 from kvmweb.store.models import CustomRole, Grant, Person, RightsEpoch, Team
 from tests.hub import plain
-from tests.services.stage import held, mirrored, with_network
+from tests.services.stage import held, mirrored, with_filter, with_network
 from tests.web.routes import GUEST, NO_GUEST, ROUTES, SIGNED_IN, SUBJECTS, Route
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,7 @@ def cast(settings: Any) -> dict[str, int]:
     mirrored(1, host="east")
     held(21, "disk", host="east")
     with_network(3, host="east")
+    with_filter(4, host="east")
     mirrored(2, host="west")
     for name in SUBJECTS:
         if name == "anonymous":

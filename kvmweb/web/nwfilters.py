@@ -1,0 +1,163 @@
+"""Network filters: the list, one of them, its XML, and which one an interface passes."""
+
+from __future__ import annotations
+
+import difflib
+from urllib.parse import quote
+from uuid import UUID
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from kvmweb.core import refs
+from kvmweb.core.errors import Denied, Invalid, NotFound, Problem
+from kvmweb.services import nwfilters as desk
+from kvmweb.services import overview, sessions
+from kvmweb.ui import links, xml_text
+from kvmweb.ui import nwfilters as face
+from kvmweb.web import respond
+from kvmweb.web.forms import Strict, posted
+
+
+class TextForm(Strict):
+    """The XML as it was typed. step: review shows what differs, store writes it."""
+
+    text = forms.CharField(
+        label=gettext_lazy("XML"),
+        strip=False,
+        max_length=desk.TEXT_MAX,
+        widget=forms.Textarea(attrs={"rows": 22, "spellcheck": "false"}),
+    )
+    definition_hash = forms.CharField(required=False, widget=forms.HiddenInput, max_length=64)
+    step = forms.ChoiceField(choices=[("review", ""), ("store", "")], required=False)
+
+
+class AssignForm(Strict):
+    """name: empty for no filter."""
+
+    mac = forms.CharField(widget=forms.HiddenInput, max_length=17)
+    name = forms.CharField(
+        label=gettext_lazy("Network filter"), required=False, widget=forms.Select, max_length=128
+    )
+
+
+@require_safe
+def list_(request: HttpRequest) -> HttpResponse:
+    """Every filter that this person sees."""
+    actor = request.actor  # type: ignore[attr-defined]
+    rev = overview.revision()
+    query = {name: request.GET.get(name, "") for name in ("search", "host")}
+    rows = desk.list_(actor, **query)
+    context = {"live_rev": rev, "rows": rows, "is_blind": desk.is_blind(actor), **query}
+    return respond.page(request, "nwfilters/list.html", context, part="listing")
+
+
+@require_safe
+def show(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """One filter: its rules in words, what it is made of, who passes it, its XML."""
+    details = desk.show(request.actor, refs.filter_(host, str(uuid)))  # type: ignore[attr-defined]
+    context = {
+        "it": details,
+        "rules": face.rules(details.record),
+        "pieces": xml_text.pieces(details.record.xml),
+        "dumpxml": face.line(details.host.uri, "nwfilter-dumpxml", details.record.name),
+        "live_rev": details.rev,
+    }
+    return respond.page(request, "nwfilters/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """Its XML: raw, so the password was given lately and the differences are shown first."""
+    actor = request.actor  # type: ignore[attr-defined]
+    details = desk.show(actor, refs.filter_(host, str(uuid)))
+    if not details.may_edit:
+        raise Denied(verb="nwfilter.edit")
+    if not sessions.is_confirmed(actor):
+        return HttpResponseRedirect(f"{reverse('me_confirm')}?next={quote(request.path)}")
+    record = details.record
+    initial = {"text": record.xml, "definition_hash": record.definition_hash}
+    form = posted(request, TextForm, initial=initial)
+    is_review = False
+    if request.method == "POST" and form.is_valid():
+        found = form.cleaned_data
+        is_review = found["step"] != "store"
+        try:
+            if not is_review:
+                desk.define(
+                    actor,
+                    details.ref.on_host,
+                    name=record.name,
+                    text=found["text"],
+                    uuid=str(uuid),
+                    definition_hash=found["definition_hash"],
+                )
+                said = _("Filter %(name)s was stored. Interfaces pass its new rules now.")
+                to = links.of(details.ref)
+                return respond.done(request, said % {"name": record.name}, to=to)
+        except Invalid as invalid:
+            form.add_error("text", invalid.detail or _("This XML is not a filter."))
+        except Problem as problem:
+            return respond.problem(request, problem, about=record.name)
+    text = form.cleaned_data.get("text", "") if is_review else ""
+    context = {
+        "form": form,
+        "it": details,
+        "is_review": is_review,
+        "diff": _diff(record.xml, text) if is_review else (),
+        "define_line": face.line(details.host.uri, "nwfilter-define", "filter.xml"),
+    }
+    return respond.page(request, "nwfilters/edit.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def assign(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """Choose the filter of one interface of a guest: `?mac=`."""
+    actor, ref = request.actor, refs.guest(host, str(uuid))  # type: ignore[attr-defined]
+    mac = request.POST.get("mac", "") or request.GET.get("mac", "")
+    choice = desk.choice(actor, ref, mac=mac)
+    form = posted(request, AssignForm, initial={"mac": choice.mac, "name": choice.now})
+    form.fields["name"].widget.choices = [
+        ("", _("No filter")), *((name, name) for name in choice.names)
+    ]  # fmt: skip
+    if request.method == "POST" and form.is_valid():
+        wanted = form.cleaned_data["name"]
+        if wanted and wanted not in choice.names:
+            raise NotFound(ref=str(ref))
+        try:
+            desk.assign(actor, ref, mac=choice.mac, name=wanted)
+        except Problem as problem:
+            return respond.problem(request, problem, about=choice.guest, about_url=links.of(ref))
+        to = "" if request.htmx else links.of(ref)  # type: ignore[attr-defined]
+        values = {"guest": choice.guest, "mac": choice.mac, "filter": wanted or _("no filter")}
+        said = _("%(guest)s, %(mac)s: %(filter)s from now on.") % values
+        return respond.done(request, said, to=to)
+    context = {
+        "form": form,
+        "choice": choice,
+        "name": "nwfilter.assign",
+        "action": reverse("guest_filter", args=[host, uuid]),
+        "back_url": links.of(ref),
+        "back_label": choice.guest,
+        "title": _("Network filter of %(guest)s") % {"guest": choice.guest},
+        "action_label": _("Apply"),
+        "frame": respond.frame(request),
+    }
+    return respond.page(
+        request, "nwfilters/assign.html", context, status=422 if form.errors else 200
+    )
+
+
+def _diff(before: str, after: str) -> list[tuple[str, str]]:
+    """Lines with what happened to them: same, added, removed."""
+    kinds = {"+": "added", "-": "removed"}
+    found = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=4)
+    return [
+        (kinds.get(line[:1], "same"), line)
+        for line in found
+        if not line.startswith(("+++", "---", "@@"))
+    ]
