@@ -84,18 +84,10 @@ def edit(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     form = posted(request, TextForm, initial=initial)
     is_review = False
     if request.method == "POST" and form.is_valid():
-        found = form.cleaned_data
-        is_review = found["step"] != "store"
+        is_review = form.cleaned_data["step"] != "store"
         try:
             if not is_review:
-                desk.define(
-                    actor,
-                    details.ref.on_host,
-                    name=record.name,
-                    text=found["text"],
-                    uuid=str(uuid),
-                    definition_hash=found["definition_hash"],
-                )
+                _store(request, details, form.cleaned_data)
                 said = _("Filter %(name)s was stored. Interfaces pass its new rules now.")
                 to = links.of(details.ref)
                 return respond.done(request, said % {"name": record.name}, to=to)
@@ -149,6 +141,17 @@ def assign(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     }
     return respond.page(
         request, "nwfilters/assign.html", context, status=422 if form.errors else 200
+    )
+
+
+def _store(request: HttpRequest, details: desk.FilterDetails, found: dict[str, str]) -> None:
+    desk.define(
+        request.actor,  # type: ignore[attr-defined]
+        details.ref.on_host,
+        name=details.record.name,
+        text=found["text"],
+        uuid=details.ref.id,
+        definition_hash=found["definition_hash"],
     )
 
 
