@@ -34,10 +34,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Those that the reader may see, and how many others there are."""
+    """Those that the reader may see; hidden: how many others; more: seen, but not listed here."""
 
     seen: tuple[User, ...] = ()
     hidden: int = 0
+    more: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.seen or self.hidden)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from django.http import QueryDict
 from django.template.loader import render_to_string
@@ -71,21 +71,15 @@ class PoolPageRegion:
             details.rev,
             {key: part(render_to_string(name, context).strip()) for key, name in parts.items()},
             LIST_ID,
-            {line.dom_id: volume_part(line) for line in listing["lines"]},
+            {it.dom_id: Part(it.version, _given(it.html)) for it in listing["rows"]},
         )
 
     def glance(self, actor: Actor, notices: Sequence[Notice]) -> None:
         """Nothing here changes by the second."""
 
 
-def volume_part(line: volume_face.VolumeLine) -> Part:
-    """The row of one volume, rendered when it is sent."""
-
-    def html() -> str:
-        context = {"line": line, "said": volume_face.sayings()}
-        return render_to_string("storage/volumes.html#row", context).strip()
-
-    return Part(line.version, html)
+def _given(html: str) -> Callable[[], str]:
+    return lambda: html
 
 
 @shows(_POOL)

@@ -198,7 +198,7 @@ def _source_faults(spec: PoolSpec) -> dict[str, str]:
         if not pattern.fullmatch(spec.source) or ".." in spec.source.split("/"):
             found["source"] = _("This cannot be the name of a source.")
     pattern = WORD if spec.type in ("iscsi", "iscsi-direct") else DEVICE
-    if not all(pattern.fullmatch(device) for device in spec.devices):
+    if any(not pattern.fullmatch(it) or ".." in it.split("/") for it in spec.devices):
         found["devices"] = _("Devices are paths below /dev, targets are names such as iqn.….")
     if spec.initiator and not WORD.fullmatch(spec.initiator):
         found["initiator"] = _("This is no name of an initiator.")

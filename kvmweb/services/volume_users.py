@@ -20,9 +20,13 @@ from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.core.volume_lists import User, Users
 from kvmweb.inventory import models as mirror
+from kvmweb.services import sight
 from kvmweb.services.marks import internal
 
 CHUNK = 300
+SHOWN = 12
+"""Guests of a pool that its page names."""
+_ALIASED = ("rbd", "gluster", "iscsi-direct", "logical")
 CHAIN_MAX = 16
 """libvirt itself follows no more than 200; a page shows no more than these."""
 _ACTIVE = frozenset(state.value for state in GuestState if state.is_active)
@@ -55,25 +59,29 @@ def of_volumes(
 
 @internal("the noun's own service carries the mark")
 def of_pool(actor: Actor, pool: mirror.Pool) -> Users:
-    """The guests with a disk in this pool, also while it is stopped: by its folder and its name."""
+    """The guests with a disk in this pool, also while it is stopped: by its folder and its name.
+
+    The first `SHOWN` by name, and how many more there are.
+    """
     record = pool.record
     inside = Q(place__startswith=f"{pool.name}/")
     if record["path"].startswith("/") and record["type"] in ("dir", "fs", "netfs", "logical"):
         inside |= Q(place__startswith=record["path"].rstrip("/") + "/")
-    aliases = mirror.Volume.objects.filter(
-        host=pool.host, pool=pool.uuid, is_gone__in=[False]
-    ).exclude(alias_place="")
-    inside |= Q(place__in=aliases.values("alias_place"))
-    uses = mirror.DiskUse.objects.filter(inside, host=pool.host, guest__is_gone__in=[False])
-    fields = ("guest__uuid", "guest__name", "guest__state")
+    if record["type"] in _ALIASED:
+        volumes = mirror.Volume.objects.filter(host=pool.host, pool=pool.uuid)
+        inside |= Q(place__in=volumes.exclude(alias_place="").values("alias_place"))
+    uses = mirror.DiskUse.objects.filter(inside, host=pool.host).values("guest")
+    guests = mirror.Guest.objects.filter(pk__in=uses, is_gone__in=[False])
     reach = judge.reach(actor, "guest.view")
-    found = {
+    visible = guests if reach.everything else guests.filter(sight.where(reach))
+    total = guests.count()
+    rows = visible.order_by("name_fold", "uuid").values_list("uuid", "name", "state")[:SHOWN]
+    seen = tuple(
         User(refs.guest(pool.host, uuid), name, is_active=state in _ACTIVE)
-        for uuid, name, state in uses.values_list(*fields)
-    }
-    visible = [user for user in found if reach.covers(user.ref)]
-    visible.sort(key=lambda user: (user.name.casefold(), user.ref.id))
-    return Users(tuple(visible), len(found) - len(visible))
+        for uuid, name, state in rows
+    )
+    known = total if reach.everything else visible.count() if total else 0
+    return Users(seen, total - known, known - len(seen))
 
 
 @internal("a condition for a query; reads nothing")

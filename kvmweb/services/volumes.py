@@ -25,6 +25,9 @@ _COLUMNS = {
 }  # fmt: skip
 _TIES = ("name_fold", "uuid")
 _NOBODY = Users()
+_KEPT_MAX = 10_000
+_kept: dict[tuple[str, str], VolumeRecord] = {}
+"""By id and digest: the record of a volume that did not change is the same."""
 
 
 @guarded("pool.view")
@@ -40,7 +43,7 @@ def list_(actor: Actor, ref: Ref, wanted: VolumeFilter) -> VolumeList:
     if wanted.page > last:
         wanted = replace(wanted, page=last, notes=(*wanted.notes, "page"))
     start = (wanted.page - 1) * PAGE_SIZE
-    page = list(found.order_by(*_order(wanted))[start : start + PAGE_SIZE])
+    page = list(found.order_by(*_order(wanted)).defer("record")[start : start + PAGE_SIZE])
     return VolumeList(
         wanted=wanted,
         rows=_rows(actor, pool, page),
@@ -131,9 +134,12 @@ def _rows(actor: Actor, pool: mirror.Pool, volumes: list[mirror.Volume]) -> tupl
     users = volume_users.of_volumes(actor, pool.host, pool.name, volumes)
     chains = volume_users.chains(pool.host, volumes)
     known = _known_places(pool.host, {chain[-1] for chain in chains.values()})
+    records = _records(volumes)
     rows = []
     for it in volumes:
-        record = wire.from_plain(VolumeRecord, it.record)
+        record = records.get(it.uuid)
+        if record is None:
+            continue  # deleted since
         chain = chains.get(it.uuid, ())
         rows.append(
             VolumeRow(
@@ -147,6 +153,22 @@ def _rows(actor: Actor, pool: mirror.Pool, volumes: list[mirror.Volume]) -> tupl
             )
         )
     return tuple(rows)
+
+
+def _records(volumes: list[mirror.Volume]) -> dict[str, VolumeRecord]:
+    """Read from the database only where this process has not met the same record before."""
+    found = {it.uuid: kept for it in volumes if (kept := _kept.get((it.uuid, it.digest)))}
+    missing = [it.pk for it in volumes if it.uuid not in found]
+    if missing:
+        fresh = {
+            it.uuid: (it.digest, wire.from_plain(VolumeRecord, it.record))
+            for it in mirror.Volume.objects.filter(pk__in=missing)
+        }
+        if len(_kept) > _KEPT_MAX:
+            _kept.clear()
+        _kept.update({(uuid, digest): record for uuid, (digest, record) in fresh.items()})
+        found |= {uuid: record for uuid, (_digest, record) in fresh.items()}
+    return found
 
 
 def _known_places(host: str, places: set[str]) -> set[str]:

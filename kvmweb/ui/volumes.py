@@ -5,10 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.template.loader import get_template
 from django.utils import translation
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core import plain
@@ -22,6 +25,8 @@ from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
 USERS_SHOWN = 3
+ROWS_KEPT = 4096
+"""Rendered rows that a process keeps: about 1 KiB each."""
 NAME_MAX = 255
 
 LABELS: dict[str, Text] = {
@@ -85,6 +90,15 @@ class VolumeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A row, rendered."""
+
+    dom_id: str
+    version: str
+    html: SafeString
+
+
+@dataclass(frozen=True, slots=True)
 class Heading:
     """One column's head. order: the value of aria-sort; empty while not sorted by it."""
 
@@ -135,9 +149,26 @@ def sayings() -> dict[str, Text]:
     return _SAID
 
 
+def row(pool: Ref, found: VolumeRow) -> Row:
+    """The row of this volume as the list shows it, made once for all readers that see the same."""
+    return _row(pool, replace(found, rev=0), translation.get_language())
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def _row(pool: Ref, found: VolumeRow, _language: str | None) -> Row:
+    made = line(pool, found)
+    html = str(_template().render({"line": made, "said": sayings()})).strip()
+    return Row(made.dom_id, made.version, mark_safe(html))  # noqa: S308 - made by the template
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    return get_template("storage/volumes.html#row")
+
+
 def line(pool: Ref, row: VolumeRow) -> VolumeLine:
-    """The row of this volume."""
-    users = [user_line(user) for user in row.users.seen]
+    """What there is to say of this volume in a list."""
+    users = [user_line(user) for user in row.users.seen[:USERS_SHOWN]]
     version = zlib.crc32(repr((row, translation.get_language())).encode())
     return VolumeLine(
         row=row,
@@ -149,8 +180,8 @@ def line(pool: Ref, row: VolumeRow) -> VolumeLine:
         capacity=size(row.record.capacity),
         allocation=size(row.record.allocation),
         backing=shown_name(row.record.backing.rpartition("/")[2]) if row.record.backing else "",
-        users=tuple(users[:USERS_SHOWN]),
-        more=max(0, len(users) - USERS_SHOWN) + row.users.hidden,
+        users=tuple(users),
+        more=max(0, len(row.users.seen) - USERS_SHOWN) + row.users.hidden,
     )
 
 
@@ -163,9 +194,11 @@ def user_line(user: User) -> UserLine:
 def listing(pool: Ref, found: VolumeList) -> dict[str, Any]:
     """Context of the list of volumes."""
     wanted = found.wanted
+    rows = [row(pool, it) for it in found.rows]
     return {
         "found": found,
-        "lines": [line(pool, row) for row in found.rows],
+        "rows": rows,
+        "rows_html": mark_safe("".join(it.html for it in rows)),  # noqa: S308 - made by the template
         "headings": [_heading(wanted, column) for column in SORTS],
         "uses": [_chip(wanted, "use", value, label) for value, label in USES.items()],
         "formats": [_chip(wanted, "format", name, name) for name in found.formats],

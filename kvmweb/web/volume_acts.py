@@ -44,16 +44,7 @@ def create(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         request, CreateForm, pool=details.record, bases=bases, initial={"capacity": 20 * 2**30}
     )
     if form.is_bound and form.is_valid():
-        found = form.cleaned_data
-        base = found.get("base")
-        wanted = volume_acts.Wanted(
-            name=found["name"],
-            capacity=found["capacity"],
-            format=found["format"],
-            preallocation=found.get("preallocation") or "off",
-            base=Ref(Kind.VOLUME, host, base) if base else None,
-            may_promise=found.get("may_promise", False),
-        )
+        wanted = _wanted(host, form.cleaned_data)
         answer = _tried(request, form, links.of(ref), lambda: _create(request, ref, wanted))
         if answer is not None:
             return answer
@@ -169,6 +160,19 @@ def delete(request: HttpRequest, host: str, uuid: UUID, volume: UUID) -> HttpRes
     context["action_label"] = _("Delete")
     context["tone"] = "bad"
     return _asked(request, form, "storage/volume_delete.html", "volume.delete", context)
+
+
+def _wanted(host: str, found: dict[str, Any]) -> volume_acts.Wanted:
+    """What was typed, for the service to judge."""
+    base = found.get("base")
+    return volume_acts.Wanted(
+        name=found["name"],
+        capacity=found["capacity"],
+        format=found["format"],
+        preallocation=found.get("preallocation") or "off",
+        base=Ref(Kind.VOLUME, host, base) if base else None,
+        may_promise=found.get("may_promise", False),
+    )
 
 
 def _create(request: HttpRequest, ref: Ref, wanted: volume_acts.Wanted) -> HttpResponse:
