@@ -56,6 +56,7 @@ class VolumeRow:
     forged: it was made as raw and now looks like another format, or a guest reads it as raw:
     whoever writes into it can make it name any file of the host.
     is_backing_known: what it builds on is a volume of an active pool.
+    lock: `incoming` or `refused`, for an image that nobody may use; empty for all others.
     """
 
     ref: Ref
@@ -64,6 +65,7 @@ class VolumeRow:
     chain: tuple[str, ...] = ()
     is_backing_known: bool = True
     forged: bool = False
+    lock: str = ""
     rev: int = 0
 
 

@@ -29,6 +29,7 @@ from kvmweb.services import (
     audit,
     cloud_seeds,
     creation_plan,
+    image_locks,
     install_trees,
     jobs,
     sight,
@@ -223,8 +224,9 @@ def _names(host: str) -> frozenset[str]:
 def _volumes(host: str, reach: judge.Reach) -> dict[str, dict[str, VolumeRecord]]:
     found: defaultdict[str, dict[str, VolumeRecord]] = defaultdict(dict)
     rows = mirror.Volume.objects.filter(host=host, is_gone=False).order_by("name_fold")
+    unfit = image_locks.unfit_on(host)
     for pool, name, record in rows.values_list("pool", "name", "record"):
-        if reach.covers(refs.pool(host, pool)):
+        if reach.covers(refs.pool(host, pool)) and (pool, name) not in unfit:
             found[pool][name] = wire.from_plain(VolumeRecord, record)
     return dict(found)
 

@@ -14,7 +14,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.records import VolumeRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, images, uploads, volumes
+from kvmweb.services import audit, image_locks, images, uploads, volumes
 from kvmweb.services.guard import guarded
 from kvmweb.store.models import TransferTicket
 
@@ -38,7 +38,7 @@ def measure(actor: Actor, ref: Ref, volume: UUID) -> Download:
     Raises: NotFound, Busy (it is still coming in), WrongState, HostDown.
     """
     record = _record(ref, volume)
-    images.require_fit(ref, record.name)
+    image_locks.require_fit(ref, record.name)
     sizes = images.measure(ref, record.name)
     said = (sizes.key, sizes.size, sizes.capacity, sizes.allocation, sizes.modified_at)
     etag = hashlib.sha256(repr(said).encode()).hexdigest()[:32]
@@ -52,7 +52,7 @@ def open_(actor: Actor, ref: Ref, volume: UUID, offset: int, length: int) -> soc
     Written to the audit before a byte leaves.
     """
     record = _record(ref, volume)
-    images.require_fit(ref, record.name)
+    image_locks.require_fit(ref, record.name)
     audit.note(actor, "volume.download", ref, name=record.name, offset=offset, length=length)
     line, _ = client.take(
         ref.host, "volume.download", uuid=ref.id, name=record.name, offset=offset, length=length

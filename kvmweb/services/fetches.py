@@ -14,7 +14,7 @@ from kvmweb.core.images import Format
 from kvmweb.core.refs import Ref
 from kvmweb.core.uploads import UploadState, Wish
 from kvmweb.hostlink import client
-from kvmweb.services import fetch_line, images, jobs, uploads, works
+from kvmweb.services import fetch_line, image_locks, images, jobs, uploads, works
 from kvmweb.services.fetch_line import Source
 from kvmweb.services.guard import guarded
 from kvmweb.services.works import Arguments, Work
@@ -96,7 +96,7 @@ def _carry(work: Work, upload: Upload, url: str) -> None:
         if seen.refusals:
             uploads.refuse(upload, seen.refusals[0], seen.names)
             raise errors.Invalid(f"refused: {', '.join(seen.refusals)} {seen.names}".strip())
-        images.keep(ref, upload.name, seen, images.FIT)
+        images.keep(ref, upload.name, seen, image_locks.FIT)
     uploads.accept(upload)
 
 

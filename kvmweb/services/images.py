@@ -22,11 +22,11 @@ from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import systems, volumes
 from kvmweb.services.guard import internal
-from kvmweb.store.models import Image, Upload
+from kvmweb.services.image_locks import REFUSED
+from kvmweb.store.models import Image
 
 log = logging.getLogger(__name__)
 
-FIT, REFUSED = "fit", "refused"
 NOTED = frozenset({Trouble.HIDDEN_FORMAT})
 """Said, but no reason to refuse."""
 TAKE_S = 60.0
@@ -113,26 +113,6 @@ def sweep() -> None:
         except errors.Problem as problem:
             log.info("%s stays locked: %s", image, problem.detail)
             image.save(update_fields=["looked_at"])
-
-
-@internal("other services ask before they use a volume")
-def unfit(ref: Ref) -> dict[str, str]:
-    """Names of this pool's volumes that nobody may use: incoming, or refused."""
-    found = dict.fromkeys(
-        Image.objects.filter(pool=str(ref), state=REFUSED).values_list("name", flat=True), REFUSED
-    )
-    coming = Upload.objects.filter(pool=str(ref), state__in=("moving", "checking"))
-    return found | dict.fromkeys(coming.values_list("name", flat=True), "incoming")
-
-
-@internal("other services ask before they use a volume")
-def require_fit(ref: Ref, name: str) -> None:
-    """Raises Busy for what is still coming in, Denied for what was refused."""
-    why = unfit(ref).get(name)
-    if why == REFUSED:
-        raise errors.Invalid("the image was refused", name=name)
-    if why:
-        raise errors.Busy("the image is still coming in", name=name)
 
 
 @internal("a part of every way in and out")

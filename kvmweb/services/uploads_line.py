@@ -19,7 +19,7 @@ from kvmweb.core.images import Format
 from kvmweb.core.refs import Ref
 from kvmweb.core.uploads import UploadRecord, UploadState
 from kvmweb.hostlink import client
-from kvmweb.services import images, jobs, people, sessions, uploads, works
+from kvmweb.services import image_locks, images, jobs, people, sessions, uploads, works
 from kvmweb.services.guard import guarded, internal, open_to_all
 from kvmweb.services.works import Arguments, Work
 from kvmweb.store.models import Person, TransferTicket, Upload
@@ -162,7 +162,7 @@ def _examine(upload: Upload) -> bool:
         upload.facts = found.plain()
         upload.save(update_fields=["facts"])
         if not found.refusals:
-            images.keep(ref, upload.name, found, images.FIT)
+            images.keep(ref, upload.name, found, image_locks.FIT)
             return True
     except errors.NotFound as problem:
         uploads.refuse(upload, "gone", problem.detail)

@@ -22,7 +22,7 @@ from kvmweb.core.volume_lists import Users
 from kvmweb.core.volumes import PREALLOCATIONS
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, jobs, volume_users, volumes
+from kvmweb.services import audit, image_locks, jobs, volume_users, volumes
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.services.works import waiting
 
@@ -82,7 +82,7 @@ def resize(actor: Actor, ref: Ref, volume: str, *, capacity: int, shrink: bool =
 
     Raises: Invalid (fields), Busy when it shrinks and anybody needs it, NotFound.
     """
-    row = volumes.volume_row(ref, volume)
+    row = _fit_row(ref, volume)
     if not 0 < capacity <= SIZE_MAX:
         raise Invalid(fields={"capacity": _("A size is greater than zero.")})
     if capacity == row.capacity:
@@ -104,7 +104,7 @@ def resize(actor: Actor, ref: Ref, volume: str, *, capacity: int, shrink: bool =
 @guarded("volume.delete")
 def delete(actor: Actor, ref: Ref, volume: str) -> None:
     """Raises Busy with its users: guests, and images that build on it. NotFound."""
-    row = volumes.volume_row(ref, volume)
+    row = _fit_row(ref, volume)
     _refuse_while_used(actor, ref, row)
     audit.running().detail.update(volume=row.name, capacity=row.capacity)
     client.call(ref.host, "volume.delete", uuid=ref.id, name=row.name)
@@ -113,7 +113,7 @@ def delete(actor: Actor, ref: Ref, volume: str) -> None:
 @guarded("volume.wipe")
 def wipe(actor: Actor, ref: Ref, volume: str, *, algorithm: str = "zero") -> UUID:
     """The job that overwrites all of it. Raises Busy with its users."""
-    row = volumes.volume_row(ref, volume)
+    row = _fit_row(ref, volume)
     _refuse_while_used(actor, ref, row)
     audit.running().detail.update(volume=row.name, algorithm=algorithm)
     return jobs.ask(
@@ -130,7 +130,7 @@ def clone(
 
     Raises: Invalid (fields), NotFound for a pool that the actor may not fill, Busy.
     """
-    row = volumes.volume_row(ref, volume)
+    row = _fit_row(ref, volume)
     if into.host != ref.host or not judge.can(actor, "volume.create", into):
         raise NotFound(ref=str(into))
     target = wire.from_plain(PoolRecord, volumes.pool_row(into).record)
@@ -197,12 +197,22 @@ def _base(actor: Actor, ref: Ref, wanted: Wanted, wrong: dict[str, str]) -> mirr
     if base is None or base.host != ref.host:
         raise NotFound(ref=str(base))
     pool = volumes.pool_of(actor, base)
-    row = volumes.volume_row(pool, base.id)
+    row = _fit_row(pool, base.id)
     shown = volumes.show(actor, pool, base.id)
     if shown.forged:
         wrong["base"] = _("This volume looks like another format than it was made as.")
     elif row.capacity > wanted.capacity:
         wrong["capacity"] = _("This is smaller than the volume that it builds on.")
+    return row
+
+
+def _fit_row(ref: Ref, volume: str) -> mirror.Volume:
+    """The volume, unless it is an image that is still coming in, or was refused.
+
+    Raises NotFound, Busy, Invalid.
+    """
+    row = volumes.volume_row(ref, volume)
+    image_locks.require_fit(ref, row.name)
     return row
 
 

@@ -16,7 +16,7 @@ from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.core.volume_lists import Users, VolumeList, VolumeRow
 from kvmweb.inventory import models as mirror
-from kvmweb.services import storage_offers, volume_users
+from kvmweb.services import image_locks, storage_offers, volume_users
 from kvmweb.services.guard import guarded, internal, open_to_all
 
 PAGE_SIZE = 100
@@ -135,6 +135,7 @@ def _rows(actor: Actor, pool: mirror.Pool, volumes: list[mirror.Volume]) -> tupl
     chains = volume_users.chains(pool.host, volumes)
     known = _known_places(pool.host, {chain[-1] for chain in chains.values()})
     records = _records(volumes)
+    locks, inspected = image_locks.looks(pool.ref, [it.name for it in volumes])
     rows = []
     for it in volumes:
         record = records.get(it.uuid)
@@ -148,7 +149,8 @@ def _rows(actor: Actor, pool: mirror.Pool, volumes: list[mirror.Volume]) -> tupl
                 users=users.get(it.uuid, _NOBODY),
                 chain=chain or ((record.backing,) if record.backing else ()),
                 is_backing_known=not record.backing or bool(chain and chain[-1] in known),
-                forged=_looks_forged(it, users.get(it.uuid, _NOBODY)),
+                forged=_looks_forged(it, users.get(it.uuid, _NOBODY), inspected.get(it.name, "")),
+                lock=locks.get(it.name, ""),
                 rev=it.rev,
             )
         )
@@ -179,9 +181,12 @@ def _known_places(host: str, places: set[str]) -> set[str]:
     return set(there.values_list("place", flat=True))
 
 
-def _looks_forged(volume: mirror.Volume, users: Users) -> bool:
-    """It looks like an image that can name other files, but was made, or is read, as raw."""
+def _looks_forged(volume: mirror.Volume, users: Users, inspected: str) -> bool:
+    """It looks like an image that can name other files, but was made, or is read, as raw.
+
+    inspected: the format that it was found to have when it came in from outside.
+    """
     if volume.format in ("raw", "", "none", "unknown", "iso", "dir"):
         return False
-    was_raw = volume.made_as == "raw"
+    was_raw = volume.made_as == "raw" and volume.format != inspected
     return was_raw or any(user.reads_as == "raw" for user in users.seen)

@@ -54,6 +54,8 @@ _SAID: dict[str, Text] = {
     "users": _("Used by"),
     "encrypted": _("encrypted"),
     "forged": _("Looks like another format than it was made as"),
+    "incoming": _("Still coming in: nobody can use it yet"),
+    "refused": _("Refused: nobody can use it, and it is deleted soon"),
     "unknown": _("Builds on something outside all pools"),
 }
 USES: dict[str, Text] = {"used": _("In use"), "unused": _("Unused")}

@@ -16,7 +16,7 @@ import pytest
 from kvmweb.core import errors
 from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Ref
-from kvmweb.services import fetch_line, fetches, images, job_worker, works
+from kvmweb.services import fetch_line, fetches, image_locks, images, job_worker, works
 from kvmweb.services.fetches import FetchWish
 from kvmweb.store.models import AuditEntry, Job, Upload
 from tests.hostworker.process import WorkerProcess
@@ -189,7 +189,7 @@ def test_a_file_is_fetched_inspected_and_noted(
     ]  # fmt: skip
     stored = b"".join(bytes(p) for p in images.pieces(pool, name, length=len(DATA)))
     assert stored == DATA
-    assert images.unfit(pool) == {}
+    assert image_locks.unfit(pool) == {}
     assert AuditEntry.objects.get(verb="volume.upload").outcome == "ok"
 
 
@@ -214,7 +214,7 @@ def test_what_goes_wrong_leaves_nothing(
     upload = Upload.objects.get()
     assert (upload.state, upload.problem) == ("refused", problem)
     assert name not in lab.virsh("vol-list", "default")
-    assert images.unfit(pool) == {}
+    assert image_locks.unfit(pool) == {}
 
 
 @pytest.mark.lab

@@ -139,7 +139,7 @@ def test_the_list_costs_the_same_number_of_queries_for_one_volume_and_for_a_hund
     queries()
     few = queries()
     told(*(plain.volume(1, f"disk{n:03}", allocation=n) for n in range(150)))
-    assert queries() == few == 8
+    assert queries() == few == 10
 
 
 def test_a_stopped_pool_has_no_volumes_but_still_its_guests() -> None:

@@ -125,6 +125,7 @@ ROUTES = [
     listed("guests", "/guests/"),
     listed("hosts", "/hosts/"),
     listed("storage", "/storage/"),
+    listed("images", "/storage/images/"),
     pool("pool", "", SEE_HOST),
     portal("pool_create", "/storage/create/", ADMIN),
     Route("pool_default", "/storage/create/east/default/", ADMIN, "post", WITH_RIGHTS - SEE_HOST),

@@ -1,0 +1,111 @@
+"""The library: which images there are for whom, and which system each one holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvmweb.core.refs import Ref
+from kvmweb.core.systems import Support
+from kvmweb.hub.mirror import Writer
+from kvmweb.services import image_library
+from kvmweb.store.models import Image, Upload
+from tests.core.test_images import iso
+from tests.hostworker.process import WorkerProcess
+from tests.hub import plain
+from tests.lab.host import LabHost
+from tests.live.transfers import fresh, mirrored_pool, mirrored_volume
+from tests.services.stage import held, person
+
+TODAY = date(2026, 11, 1)
+
+
+def told(number: int, name: str, **facts: Any) -> None:
+    writer = Writer("east", "stage")
+    writer.open()
+    writer.apply([plain.volume(number, name, **facts)])
+
+
+@pytest.fixture
+def pool(db: None) -> Ref:
+    pool = held(1, "web01.qcow2", "debian-12-genericcloud-amd64.qcow2")
+    told(1, "tools.iso", format="iso")
+    told(1, "UBUNTU-24.04-live.ISO", format="raw")
+    return pool
+
+
+def listed(actor: Any, **query: str) -> dict[str, tuple[str, bool, bool]]:
+    rows = image_library.list_(actor, today=TODAY, **query)
+    return {r.name: (r.system.id if r.system else "", r.is_disc, r.is_sure) for r in rows}
+
+
+def test_discs_and_known_disks_are_listed_and_others_not(pool: Ref) -> None:
+    assert listed(person("vi", "viewer")) == {
+        "debian-12-genericcloud-amd64.qcow2": ("debian12", False, False),
+        "tools.iso": ("", True, False),
+        "UBUNTU-24.04-live.ISO": ("ubuntu24.04", True, False),
+    }
+
+
+def test_search_looks_at_the_system_too(pool: Ref) -> None:
+    actor = person("vi", "viewer")
+    assert list(listed(actor, search="noble")) == []
+    assert list(listed(actor, search="LTS ubuntu")) == ["UBUNTU-24.04-live.ISO"]
+    assert listed(actor, host="west") == {}
+
+
+def test_who_sees_no_pool_sees_no_image(pool: Ref) -> None:
+    actor = person("co", "console")
+    assert listed(actor) == {}
+    assert image_library.is_blind(actor)
+    assert listed(person("we", "viewer", "host:west")) == {}
+
+
+def test_what_is_coming_in_or_was_refused_is_left_out(pool: Ref) -> None:
+    actor = person("vi", "viewer")
+    Upload.objects.create(
+        person_id=actor.person_id, pool=str(pool), name="tools.iso", size=1, format="auto"
+    )
+    Image.objects.create(pool=str(pool), name="UBUNTU-24.04-live.ISO", state="refused")
+    assert list(listed(actor)) == ["debian-12-genericcloud-amd64.qcow2"]
+
+
+def test_what_the_header_told_counts_more_than_the_name(pool: Ref) -> None:
+    Image.objects.create(
+        pool=str(pool), name="tools.iso", state="seen", system="debian13", facts={"disc": {"x": 1}}
+    )
+    actor = person("vi", "viewer")
+    assert listed(actor)["tools.iso"] == ("debian13", True, True)
+    row = next(r for r in image_library.list_(actor, today=TODAY) if r.name == "tools.iso")
+    assert row.support is Support.SUPPORTED
+
+
+@pytest.fixture(scope="module")
+def worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
+    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
+        yield process
+
+
+@pytest.mark.lab
+@pytest.mark.django_db(transaction=True)
+def test_a_new_disc_is_read_once(
+    lab: LabHost, worker: WorkerProcess, settings: Any, tmp_path: Path
+) -> None:
+    settings.KVMWEB_RUN_DIR = worker.directory
+    name, data = fresh(".iso"), iso("Debian 13.1.0 amd64 n")
+    (tmp_path / "disc").write_bytes(data)
+    lab.virsh("vol-create-as", "default", name, f"{len(data)}b")
+    lab.virsh("vol-upload", name, str(tmp_path / "disc"), "default")
+    uuid = lab.virsh("pool-uuid", "default").strip()
+    mirrored_pool(uuid, mirrored_volume(uuid, name, len(data)))
+    image_library.read_new()
+    image = Image.objects.get()
+    assert (image.system, image.state, image.format) == ("debian13", "seen", "iso")
+    looked_at = image.looked_at
+    image_library.read_new()
+    image.refresh_from_db()
+    assert image.looked_at == looked_at
