@@ -46,7 +46,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFacts:
-    """How a host is reached, for who may read it. transport: empty for an operator's own URI.
+    """How a host is reached. transport: empty for an operator's own URI.
 
     fingerprint: of the pinned ssh key.
     """

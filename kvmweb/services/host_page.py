@@ -28,7 +28,7 @@ from kvmweb.services.guard import guarded, internal
 TOP = 8
 _ACTIVE = tuple(state.value for state in GuestState if state.is_active)
 _MAY = (
-    "host.remove", "host.edit", "host.maintain", "host.secrets", "host.details", "host.add",
+    "host.remove", "host.edit", "host.maintain", "host.secrets", "host.add",
 )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def show(actor: Actor, ref: Ref) -> HostDetails:
         pools=_pools(actor, ref),
         networks=_networks(actor, ref),
         may=may,
-        connection=hosts.connection(ref) if "host.details" in may else None,
+        connection=hosts.connection(ref),
     )
 
 

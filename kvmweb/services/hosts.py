@@ -96,7 +96,7 @@ def test(actor: Actor, address: Address, given: Given) -> Report:
     """Look at the way to this host step by step. Nothing is kept. Raises Invalid."""
     keyrings.ensure(address.transport)
     host = Host(uri=addresses.uri(address), **_sealed(address, given))
-    audit.tell(subject=f"machine:{address.machine.strip()[:80]}")
+    audit.tell(act="test", machine=plain.line(address.machine.strip(), 80))
     return reach.look(
         address,
         rings.keys_of(host),

@@ -34,6 +34,7 @@ _DETAILS: dict[str, Text] = {
     "remove-team": _("team removed"),
     "add-member": _("member added"),
     "remove-member": _("member removed"),
+    "test": _("connection tested"),
     "bundle": _("certificates for a host made"),
     "maintenance-on": _("maintenance began"),
     "maintenance-off": _("maintenance ended"),

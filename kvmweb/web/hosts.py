@@ -73,7 +73,7 @@ def edit(request: HttpRequest, host: str) -> HttpResponse:
     """Another name, another way to the same host."""
     actor, ref = request.actor, refs.host(host)  # type: ignore[attr-defined]
     details = host_page.show(actor, ref)
-    if not details.may >= {"host.edit", "host.details"} or details.connection is None:
+    if "host.edit" not in details.may or details.connection is None:
         raise Denied(verb="host.edit")
     form = posted(request, AddressForm, initial=_initial(details))
     form.keep_foreign = not details.connection.transport
