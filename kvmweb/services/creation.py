@@ -134,9 +134,12 @@ def may_bridge(actor: Actor, host: str) -> bool:
 
 
 @guarded(VERB, is_audited=False)
-def preview(actor: Actor, ref: Ref, wish: GuestWish) -> Preview:
-    """What would be made of this wish, and what is wrong with it; nothing is made."""
-    found = _plan(actor, ref, wish)
+def preview(actor: Actor, ref: Ref, wish: GuestWish, known: Ground | None = None) -> Preview:
+    """What would be made of this wish, and what is wrong with it; nothing is made.
+
+    known: the ground, where the caller has read it just now.
+    """
+    found = _plan(known or ground(actor, ref), wish)
     shown = found.shown
     xml = guest_building.build(replace(shown, direct=None))
     return Preview(found, xml, guest_building.build(shown) if shown.direct else "")
@@ -145,7 +148,7 @@ def preview(actor: Actor, ref: Ref, wish: GuestWish) -> Preview:
 @guarded(VERB)
 def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
     """Ask for the guest; the job that makes it. Raises Invalid (fields)."""
-    plan = _plan(actor, ref, wish)
+    plan = _plan(ground(actor, ref), wish)
     if plan.faults:
         raise Invalid(fields=dict(plan.faults))
     tree = install_trees.look(wish.url, plan.spec.arch) if plan.spec.direct else None
@@ -193,10 +196,9 @@ def _told(spec: GuestSpec, tree: Tree) -> GuestSpec:
     return replace(spec, direct=DirectBoot("", "", said))
 
 
-def _plan(actor: Actor, ref: Ref, wish: GuestWish) -> Plan:
-    found = ground(actor, ref)
+def _plan(known: Ground, wish: GuestWish) -> Plan:
     system = _system(wish)
-    plan = creation_plan.plan(wish, found, system)
+    plan = creation_plan.plan(wish, known, system)
     faults = dict(plan.faults)
     if wish.system and system is None:
         faults["system"] = _("No system of this name is known. Choose one of the list.")

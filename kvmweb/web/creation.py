@@ -137,7 +137,8 @@ def _redrawn(data: QueryDict, act: str, hosts: list[tuple[str, str]], ground: Gr
     if act == "add-card":
         kept["card"] = [*kept["card"], _card(ground)][:CARDS_MAX]
     for kind, rows in kept.items():
-        for number, values in enumerate(rows):
+        for number, typed in enumerate(rows):
+            values = {**(_disk(ground) if kind == "disk" else {}), **typed}
             initial.update({f"{kind}-{number}-{name}": it for name, it in values.items()})
     counts = {kind: len(rows) for kind, rows in kept.items()}
     return CreateForm(None, hosts=hosts, ground=ground, rows=counts, initial=initial)
@@ -158,7 +159,8 @@ def _context(request: HttpRequest, form: CreateForm, ground: Ground) -> dict[str
     judged = form if form.is_bound else form.judged()
     judged.is_valid()
     wish = judged.wish()
-    seen = desk.preview(request.actor, refs.host(ground.host), wish)  # type: ignore[attr-defined]
+    actor = request.actor  # type: ignore[attr-defined]
+    seen = desk.preview(actor, refs.host(ground.host), wish, ground)
     wrong = {name: str(errors[0]) for name, errors in judged.errors.items()}
     return {
         "form": form,

@@ -220,7 +220,7 @@ def _disk_fields(start: str, ground: Ground) -> dict[str, forms.Field]:
         f"{start}pool": _choice(_("Pool"), face.pools(ground)),
         f"{start}size": Size(label=_("Size"), required=False),
         f"{start}format": _choice(_("Format"), _choices(FORMATS, face.FORMATS)),
-        f"{start}volume": _choice(_("Volume"), face.images(Source.IMPORT, ground)),
+        f"{start}volume": _choice(_("Volume"), lambda: face.images(Source.IMPORT, ground)),
         f"{start}bus": _choice(
             _("Bus"), [("", _("Suits the system")), *_choices(BUSES, face.BUSES)]
         ),

@@ -1,0 +1,140 @@
+"""The page of a new guest as a browser without scripts sees it, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from kvmweb.core import wire
+from kvmweb.core.records import DomainFacts, HostRecord
+from kvmweb.hub.mirror import Writer
+from kvmweb.inventory import models as mirror
+from kvmweb.store.models import Grant, Host, Person, RightsEpoch
+from tests.hub import plain
+
+pytestmark = pytest.mark.django_db
+PAGE = "/guests/create/"
+FACTS = DomainFacts(
+    "qemu", "pc-q35-7.2", 288, ("maximum", "host-model"), False, False,
+    ("virtio", "sata", "scsi"), ("virtio", "vga"), (),
+)  # fmt: skip
+HOST = HostRecord(
+    "east", "test:///default", "QEMU", "9.0.0", "7.2.22", "x86_64", "EPYC", 4, 8 * 1024**3,
+    False, False, False, {}, domains=(FACTS,),
+)  # fmt: skip
+
+
+def stage(guests: int = 2, volumes: int = 3) -> None:
+    """A host that answers, with guests, a pool of volumes and a network."""
+    Host.objects.create(key="east", name="East", uri="test:///default")
+    writer = Writer("east", "stage")
+    writer.open()
+    told = [plain.guest(number) for number in range(1, guests + 1)]
+    told += [plain.pool(900), plain.network(901)]
+    told += [plain.volume(900, f"disk{number}.qcow2") for number in range(volumes)]
+    writer.apply([*told, plain.link("up")])
+    mirror.HostMirror.objects.filter(host="east").update(record=wire.to_plain(HOST))
+
+
+def enter(role: str = "administrator") -> Client:
+    person = Person.objects.create_user(role, "x")
+    Grant.objects.create(person=person, role=role, scope=Grant.EVERYTHING)
+    RightsEpoch.advance()
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def form(**fields: str) -> dict[str, str]:
+    chosen = {
+        "source": "empty", "host": "east", "name": "fresh", "vcpus": "1", "memory": "1 GiB",
+        "firmware": "bios", "graphics": "vnc", "disk-0-what": "new", "disk-0-pool": plain.uuid(900),
+        "disk-0-size": "1 GiB", "disk-0-format": "qcow2", "card-0-network": plain.uuid(901),
+    }  # fmt: skip
+    return {**chosen, **fields}
+
+
+def text(answer: Any) -> str:
+    return answer.content.decode()
+
+
+def test_the_address_fills_the_form() -> None:
+    stage()
+    place = f"{PAGE}?source=import&image=disk1.qcow2&pool={plain.uuid(900)}&name=given&vcpus=3"
+    page = text(enter().get(place, secure=True))
+    assert 'value="given"' in page
+    assert f'<option value="{plain.uuid(900)}/disk1.qcow2" selected>' in page
+    assert 'name="vcpus" value="3"' in page
+
+
+def test_a_name_is_proposed_that_no_guest_has() -> None:
+    stage()
+    mirror.Guest.objects.filter(uuid=plain.uuid(1)).update(name="guest-1")
+    assert 'value="guest-2"' in text(enter().get(PAGE, secure=True))
+
+
+def test_a_field_that_nobody_knows_is_refused() -> None:
+    stage()
+    client = enter()
+    for name in ("path", "disk-0-path", "disk-0-xml", "emulator", "disk-100-pool"):
+        answer = client.post(PAGE, form(**{name: "/etc/shadow"}), secure=True)
+        assert answer.status_code == 400, name
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "../../etc"), ("name", ""), ("vcpus", "0"), ("vcpus", "4000"), ("memory", "9"),
+        ("memory", "1 KiB"), ("memory", "90 GiB"), ("disk-0-size", "0"), ("firmware", "efi"),
+        ("cpu", "host-passthrough"), ("system", "no-such-system"), ("card-0-mac", "01:00:5e:0:0:1"),
+        ("disk-0-pool", "/var/lib"), ("card-0-network", "br0"), ("boot", "floppy"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_said_beside_its_field(field: str, value: str) -> None:
+    stage()
+    answer = enter().post(PAGE, form(**{field: value}), secure=True)
+    assert answer.status_code == 422
+    page = text(answer)
+    assert f'id="id_{field}_error"' in page
+    assert 'value="1 GiB"' in page or field == "memory"
+
+
+def test_what_is_typed_is_shown_as_what_will_be_made_without_making_it() -> None:
+    stage()
+    answer = enter().post(f"{PAGE}draft/?part=summary", form(), secure=True, HTTP_HX_REQUEST="true")
+    page = text(answer)
+    assert "fresh.qcow2" in page
+    assert "virt-install" in page
+    assert "hx-swap-oob" in page
+    assert "id_name" not in page
+
+
+def test_rows_come_and_go_without_a_script() -> None:
+    stage()
+    client = enter()
+    page = text(client.post(f"{PAGE}draft/", form(act="add-disk"), secure=True))
+    assert 'name="disk-1-size"' in page
+    page = text(client.post(f"{PAGE}draft/", form(act="remove-disk-0"), secure=True))
+    assert 'name="disk-0-size"' not in page
+    assert 'value="fresh"' in page
+
+
+def test_who_may_not_create_is_told_which_right_is_missing() -> None:
+    stage()
+    client = enter("operator")
+    assert client.get(PAGE, secure=True).status_code == 403
+    page = text(client.get("/guests/", secure=True))
+    assert "Create a guest" in page
+    assert "/guests/create/" not in page
+
+
+def test_the_page_costs_the_same_queries_for_many_guests(
+    django_assert_max_num_queries: Any,
+) -> None:
+    stage(guests=200, volumes=200)
+    client = enter()
+    client.get(PAGE, secure=True)
+    with django_assert_max_num_queries(40):
+        client.get(PAGE, secure=True)
