@@ -58,8 +58,6 @@ def _overview(_found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
     return [Paced(frozenset(wanted), _overview_parts)]
 
 
-
-
 def _overview_parts(actor: Actor) -> tuple[int, Mapping[str, str], Mapping[str, str]]:
     """The whole of it: a handful of cards that are changed in place."""
     context = {**overview.glance(actor), **face.states(overview.guests_by_state(actor))}
