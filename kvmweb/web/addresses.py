@@ -36,6 +36,9 @@ class Unshown(forms.Textarea):
         return ""
 
 
+_PORT = gettext_lazy("A port is a number from 1 to 65535.")
+
+
 class AddressForm(Strict):
     """How to reach a host. What is not needed for a transport is ignored there."""
 
@@ -61,6 +64,7 @@ class AddressForm(Strict):
         required=False,
         min_value=1,
         max_value=65535,
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
         help_text=gettext_lazy("Empty means the usual one: SSH 22, TLS 16514, TCP 16509."),
     )
     identity = forms.ChoiceField(
@@ -77,7 +81,9 @@ class AddressForm(Strict):
     tls_key = _pem(gettext_lazy("Client key (clientkey.pem)"))
 
     def clean(self) -> dict[str, Any]:
-        """Somewhere it must be."""
+        """Somewhere it must be; and one sentence for whatever is wrong with a port."""
+        if "port" in self.errors:
+            self.errors["port"] = self.error_class([str(_PORT)])
         is_missing = not self.cleaned_data.get("transport") and "transport" not in self.errors
         if is_missing and not self.keep_foreign:
             self.add_error("transport", gettext_lazy("Choose where the host is."))

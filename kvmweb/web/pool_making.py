@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from kvmweb.core import refs
-from kvmweb.core.errors import Denied, Exists, Invalid, Problem
+from kvmweb.core.errors import Denied, Exists, Invalid, NotFound, Problem
 from kvmweb.core.pools import PoolSpec
 from kvmweb.core.refs import Ref
 from kvmweb.services import pool_making as desk
@@ -94,7 +94,7 @@ def discover(request: HttpRequest, host: str) -> HttpResponse:
             machine=request.GET.get("hosts", "").strip(),
             initiator=request.GET.get("initiator", "").strip(),
         )
-    except Denied:
+    except (Denied, NotFound):
         raise
     except Invalid as invalid:
         context["wrong"] = next(iter(invalid.fields.values()), "")
