@@ -32,6 +32,7 @@ from kvmweb.services import (
     image_locks,
     install_trees,
     jobs,
+    maintenance,
     sight,
     systems,
     works,
@@ -70,6 +71,8 @@ def offer(actor: Actor, host: str = "") -> Offer:
     """The button: on this host, or wherever it is possible."""
     reach = judge.reach(actor, VERB)
     may = reach.covers(refs.host(host)) if host else not reach.is_nowhere
+    if may and host in maintenance.resting():
+        return Offer(VERB, Obstacle.MAINTENANCE)
     return Offer(VERB, Obstacle.NONE if may else Obstacle.NO_RIGHT)
 
 
@@ -200,6 +203,8 @@ def _plan(known: Ground, wish: GuestWish) -> Plan:
     system = _system(wish)
     plan = creation_plan.plan(wish, known, system)
     faults = dict(plan.faults)
+    if known.host in maintenance.resting():
+        faults["host"] = _("This host is in maintenance: no guest is made there.")
     if wish.system and system is None:
         faults["system"] = _("No system of this name is known. Choose one of the list.")
     if plan.seed:

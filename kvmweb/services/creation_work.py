@@ -17,7 +17,7 @@ from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Denied, Problem
 from kvmweb.core.specs import GuestSpec
 from kvmweb.hostlink import client
-from kvmweb.services import audit, cloud_seeds, creation_tree, creation_volumes
+from kvmweb.services import audit, cloud_seeds, creation_tree, creation_volumes, maintenance
 from kvmweb.services.works import Arguments, Work, carries, undoes
 from kvmweb.store.models import Job
 
@@ -34,6 +34,7 @@ def _create(work: Work, arguments: Arguments) -> None:
     try:
         if not judge.can(work.actor, VERB, refs.host(host)):
             raise Denied(verb=VERB)
+        maintenance.require_open(host)
         work.undo("guest.unsay", job=str(work.job_id))
         _carry(work, arguments, host, spec)
     except Problem as problem:
