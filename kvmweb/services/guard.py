@@ -48,7 +48,7 @@ def guarded(
             with audit.act(actor, verb, ref):
                 return function(actor, ref, *args, **kwargs)
 
-        run.__mark__ = Mark("guarded", verb)  # type: ignore[attr-defined]
+        run.__mark__ = Mark("guarded", verb, is_audited=is_audited)  # type: ignore[attr-defined]
         return cast(Callable[Concatenate[Actor, Ref, P], R], run)
 
     return mark

@@ -12,11 +12,15 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """style: guarded, sifted, open, or internal (for other services, never for a door)."""
+    """style: guarded, sifted, open, or internal (for other services, never for a door).
+
+    is_audited: a change is written down before it begins; else it writes its own entry.
+    """
 
     style: str
     verb: str = ""
     reason: str = ""
+    is_audited: bool = True
 
 
 def open_to_all(reason: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

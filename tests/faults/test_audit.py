@@ -10,7 +10,6 @@ import pytest
 from django.db import OperationalError
 
 from kvmweb.access.verbs import VERBS
-from kvmweb.core.errors import Problem
 from kvmweb.management import charter
 from kvmweb.services import consoles, guest_page, power_line
 from kvmweb.services.power_line import Outcome
@@ -21,18 +20,17 @@ from tests.services.stage import mirrored, person
 from tests.web.test_guest_pages import signed_in
 
 pytestmark = pytest.mark.django_db
-PARTS_OF_A_CONSOLE = {
-    "consoles.issue", "consoles.redeem", "consoles.open_", "consoles.picture", "seats.ask",
-    "seats.release",
-}  # fmt: skip
-"""A ticket alone opens nothing; whoever takes a seat writes the entry first (below)."""
 
 
 def changes() -> list[tuple[str, Callable[..., Any]]]:
-    """Every service that is guarded by a verb that changes something."""
+    """Every service that is guarded by a verb that changes something.
+
+    Left out: who writes an entry of their own, and parts of acts that do (`is_audited=False`).
+    """
     found = []
     for name, mark in charter.promises().items():
-        if mark is not None and mark.style == "guarded" and VERBS[mark.verb].is_change:
+        is_guarded = mark is not None and mark.style == "guarded"
+        if is_guarded and mark.is_audited and VERBS[mark.verb].is_change:
             module, _dot, function = name.partition(".")
             service = getattr(importlib.import_module(f"kvmweb.services.{module}"), function)
             found.append((name, service))
@@ -47,20 +45,14 @@ def no_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AuditEntry, "save", full)
 
 
-@pytest.mark.parametrize(("name", "service"), changes(), ids=[name for name, _ in changes()])
-def test_no_change_begins_without_its_entry(
-    name: str, service: Callable[..., Any], no_audit: None
-) -> None:
+@pytest.mark.parametrize("service", [s for _, s in changes()], ids=[name for name, _ in changes()])
+def test_no_change_begins_without_its_entry(service: Callable[..., Any], no_audit: None) -> None:
     """Called without its further arguments: a body that was reached would complain of that."""
     admin, (ref,) = person("ada", "administrator"), mirrored(1)
     is_of_portal = VERBS[service.__mark__.verb].kind is None  # type: ignore[attr-defined]
     given: tuple[Any, ...] = (admin,) if is_of_portal else (admin, ref)
-    try:
+    with pytest.raises(OperationalError):
         service(*given)
-    except OperationalError:
-        return
-    except (TypeError, Problem):
-        assert name in PARTS_OF_A_CONSOLE, "its body ran before anything was written"
 
 
 def test_a_click_does_nothing_and_the_page_says_why(
