@@ -144,7 +144,7 @@ class TestHost:
 
     async def _frames(self) -> list[dict[str, Any]]:
         frames: list[dict[str, Any]] = []
-        missing = {"guest", "pool", "network"}
+        missing = {"guest", "pool", "network", "volume"}
         async for frame in subscription.listen(self.key):
             frames.append(frame)
             if frame["type"] == "listed":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,14 @@ def made(test_host: TestHost, name: str) -> Ref:
     return Pool.objects.get(name=name, is_gone=False).ref
 
 
+def seen(test_host: TestHost, pool: Ref, name: str) -> None:
+    """Until the mirror has this volume."""
+    deadline = time.monotonic() + 10
+    while not volumes.all_of(pool).filter(name=name).exists():
+        assert time.monotonic() < deadline, name
+        test_host.sync()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_pool_is_made_filled_emptied_and_deleted(test_host: TestHost) -> None:
     test_host.sync()
@@ -276,15 +285,17 @@ def test_a_pool_is_made_filled_emptied_and_deleted(test_host: TestHost) -> None:
     assert run(pool_making.create(ada, EAST, spec, build=True)) is JobState.DONE
     pool = made(test_host, "fresh")
     volume_acts.create(ada, pool, Wanted("a", GIB, "raw"))
-    test_host.sync()
+    seen(test_host, pool, "a")
     with pytest.raises(Invalid):
         volume_acts.create(ada, pool, Wanted("a", GIB, "raw"))
     clone = volume_acts.clone(ada, pool, identity(pool, "a"), into=pool, name="b")
     assert run(clone) is JobState.DONE
     assert jobs.show(ada, clone).result == refs.volume("east", pool.id, "b")
-    test_host.sync()
+    seen(test_host, pool, "b")
     assert run(pool_acts.delete(ada, pool, with_volumes=True)) is JobState.DONE
-    test_host.sync()
+    deadline = time.monotonic() + 10
+    while any(row.ref == pool for row in pools.list_(ada)) and time.monotonic() < deadline:
+        test_host.sync()
     with pytest.raises(NotFound):
         pools.get(ada, pool)
 
