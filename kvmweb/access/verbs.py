@@ -42,6 +42,7 @@ _CHANGE = [
     ("guest.nmi", Kind.GUEST),
     ("guest.autostart", Kind.GUEST),
     ("guest.describe", Kind.GUEST),
+    ("guest.disks", Kind.GUEST),
     ("guest.create", Kind.HOST),
     ("guest.delete", Kind.GUEST),
     ("network.create", Kind.HOST),

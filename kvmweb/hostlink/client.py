@@ -30,6 +30,7 @@ PATIENCE: Final[dict[str, float]] = {
     "volume.create": 60.0,
     "volume.resize": 30.0,
     "volume.delete": 30.0,
+    "guest.attach_disk": 30.0,
     "volume.measure": 10.0,
     "volume.upload": 15.0,
     "volume.download": 15.0,

@@ -16,6 +16,7 @@ from kvmweb.hostworker.server import Reply
 from kvmweb.hypervisor import (
     actions,
     creation,
+    disks,
     hosts,
     images,
     network_acts,
@@ -112,6 +113,7 @@ GUESTS: dict[str, Act] = {
     "guest.autostart": _guest(actions.autostart),
     "guest.describe": _guest(actions.describe),
     "guest.sendkeys": _guest(actions.sendkeys),
+    "guest.attach_disk": Act(disks.attach, STORAGE, "guest", takes_turn=True),
     "guest.destroy": Act(actions.destroy, FORCE, "guest", changed),
     "guest.reset": Act(actions.reset, FORCE, "guest", changed),
     "guest.screenshot": Act(actions.screenshot, answers=pictured),

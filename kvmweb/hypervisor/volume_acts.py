@@ -66,7 +66,7 @@ def clone(
     """
     with pools.translated():
         original = pools.find(connection, source_pool).storageVolLookupByName(source)
-        _refuse_while_used(connection, source_pool, original, only_running=True)
+        refuse_while_used(connection, source_pool, original, only_running=True)
         capacity = xml.parse(original.XMLDesc(0)).capacity
         wanted = xml.build(VolumeSpec(name, capacity, image_format))
         made = pools.find(connection, uuid).createXMLFrom(wanted, original, 0)
@@ -102,7 +102,7 @@ def wipe(connection: libvirt.virConnect, uuid: str, *, name: str, algorithm: str
         raise errors.Invalid(f"one of {', '.join(WIPES)}")
     with pools.translated():
         volume = find(connection, uuid, name)
-        _refuse_while_used(connection, uuid, volume)
+        refuse_while_used(connection, uuid, volume)
         volume.wipePattern(getattr(libvirt, f"VIR_STORAGE_VOL_WIPE_ALG_{algorithm.upper()}"), 0)
 
 
@@ -111,7 +111,7 @@ def delete(connection: libvirt.virConnect, uuid: str, *, name: str, force: bool 
     with pools.translated():
         volume = find(connection, uuid, name)
         if not force:
-            _refuse_while_used(connection, uuid, volume)
+            refuse_while_used(connection, uuid, volume)
         volume.delete(0)
 
 
@@ -130,7 +130,7 @@ def _names(connection: libvirt.virConnect, uuid: str, volume: libvirt.virStorage
     return {name for name in (volume.path(), f"{pool.name()}/{volume.name()}", alias) if name}
 
 
-def _refuse_while_used(
+def refuse_while_used(
     connection: libvirt.virConnect,
     uuid: str,
     volume: libvirt.virStorageVol,

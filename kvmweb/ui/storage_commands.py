@@ -38,6 +38,9 @@ def pool(uri: str, verb: str, record: PoolRecord) -> str:
 def volume(uri: str, verb: str, record: PoolRecord, of: VolumeRecord) -> str:
     """The line for this verb on this volume."""
     where = _where(record, of)
+    if verb == "volume.attach":
+        kind = ["--subdriver", of.format] if of.format else []
+        return virsh(uri, "attach-disk", "GUEST", of.path, "vdb", "--persistent", *kind)
     if verb == "volume.resize":
         return virsh(uri, "vol-resize", *where, "--capacity", f"{of.capacity}B")
     if verb == "volume.clone":

@@ -42,9 +42,9 @@ NOTES: dict[str, Text] = {
     "sort": _("order"),
     "page": _("page"),
 }
-_SHOWN = ("volume.resize", "volume.clone", "volume.wipe", "volume.delete")
+_SHOWN = ("volume.attach", "volume.resize", "volume.clone", "volume.wipe", "volume.delete")
 """Acts of the menu, in their order."""
-_MAIN = ("volume.resize", "volume.clone", "volume.delete")
+_MAIN = ("volume.attach", "volume.resize", "volume.clone", "volume.delete")
 _GRAVE = ("volume.wipe", "volume.delete")
 _SAID: dict[str, Text] = {
     "actions": _("Actions"),

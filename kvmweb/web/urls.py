@@ -102,6 +102,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *fetches.urlpatterns,
     *images.urlpatterns,
     path(f"{VOLUME}actions/", volume_acts.actions, name="volume_actions"),
+    path(f"{VOLUME}attach/", volume_acts.attach, name="volume_attach"),
     path(f"{VOLUME}resize/", volume_acts.resize, name="volume_resize"),
     path(f"{VOLUME}clone/", volume_acts.clone, name="volume_clone"),
     path(f"{VOLUME}wipe/", volume_acts.wipe, name="volume_wipe"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +15,20 @@ from kvmweb.core import refs
 from kvmweb.core.errors import Exists, Invalid, Problem
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_filter import VolumeFilter
-from kvmweb.services import pools, volume_acts, volumes
+from kvmweb.services import pools, volume_acts, volume_attach, volumes
 from kvmweb.ui import links, messages, storage_commands
 from kvmweb.ui import pools as pool_face
 from kvmweb.ui import volumes as face
 from kvmweb.web import jobs, respond
 from kvmweb.web.forms import Strict, posted
-from kvmweb.web.volume_forms import CloneForm, CreateForm, DeleteForm, ResizeForm, WipeForm
+from kvmweb.web.volume_forms import (
+    AttachForm,
+    CloneForm,
+    CreateForm,
+    DeleteForm,
+    ResizeForm,
+    WipeForm,
+)
 
 ASKS = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -116,6 +124,41 @@ def clone(request: HttpRequest, host: str, uuid: UUID, volume: UUID) -> HttpResp
     context["title"] = _("Clone %(name)s") % {"name": line.name}
     context["action_label"] = _("Clone")
     return _asked(request, form, "storage/volume_clone.html", "volume.clone", context)
+
+
+@ASKS
+def attach(request: HttpRequest, host: str, uuid: UUID, volume: UUID) -> HttpResponse:
+    """Give it to a guest of the host."""
+    ref, identity = refs.pool(host, str(uuid)), str(volume)
+    actor = request.actor  # type: ignore[attr-defined]
+    context = _about(request, ref, identity)
+    guests = [(it.id, name) for it, name, _runs in volume_attach.guests(actor, host)]
+    is_image = context["it"].line.row.record.name.lower().endswith(".iso")
+    initial = {"device": "cdrom" if is_image else "disk", "is_readonly": is_image}
+    form = posted(request, AttachForm, guests=guests, initial=initial)
+    if form.is_bound and form.is_valid():
+        attach_it = partial(_attach, request, ref, identity, form.cleaned_data)
+        answer = _tried(request, form, context["back_url"], attach_it)
+        if answer is not None:
+            return answer
+    context["title"] = _("Attach %(name)s") % {"name": context["it"].line.name}
+    context["action_label"] = _("Attach")
+    return _asked(request, form, "storage/volume_attach.html", "volume.attach", context)
+
+
+def _attach(request: HttpRequest, ref: Ref, identity: str, found: dict[str, Any]) -> HttpResponse:
+    guest = refs.guest(ref.host, found["guest"])
+    target = volume_attach.attach(
+        request.actor,  # type: ignore[attr-defined]
+        ref,
+        identity,
+        guest=guest,
+        bus=found["bus"] or "virtio",
+        device=found["device"] or "disk",
+        is_readonly=found["is_readonly"],
+    )
+    said = _("It was attached as %(target)s.") % {"target": target}
+    return respond.done(request, said, to="" if request.htmx else links.of(guest))  # type: ignore[attr-defined]
 
 
 @ASKS

@@ -107,6 +107,27 @@ class CloneForm(Strict):
         self.fields["format"].choices = [KEEP, *kinds]  # type: ignore[attr-defined]
 
 
+class AttachForm(Strict):
+    """Which guest gets it, and as what."""
+
+    guest = forms.ChoiceField(label=gettext_lazy("Guest"))
+    device = forms.ChoiceField(
+        label=gettext_lazy("As"),
+        choices=[("disk", gettext_lazy("Disk")), ("cdrom", gettext_lazy("CD-ROM"))],
+        required=False,
+    )
+    bus = forms.ChoiceField(
+        label=gettext_lazy("Bus"),
+        choices=[("virtio", "VirtIO"), ("scsi", "SCSI"), ("sata", "SATA")],
+        required=False,
+    )
+    is_readonly = forms.BooleanField(label=gettext_lazy("Read-only"), required=False)
+
+    def __init__(self, *args: Any, guests: list[tuple[str, str]], **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self.fields["guest"].choices = guests  # type: ignore[attr-defined]
+
+
 class WipeForm(Strict):
     """How it is overwritten; the name is typed, for the data is lost."""
 

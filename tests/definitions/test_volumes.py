@@ -69,6 +69,7 @@ def test_other_names_of_a_volume(
     assert pools.alias(xml, volume, path) == alias
 
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 STORAGE_SCHEMA = Path("/usr/share/libvirt/schemas/storagevol.rng")
 
 
@@ -142,3 +143,35 @@ def test_a_hostile_name_stays_a_name() -> None:
     name = "</name><capacity unit='TiB'>3</capacity>"
     found = volumes.parse(volumes.build(VolumeSpec(name, 1024)))
     assert (found.name, found.capacity) == (name, 1024)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (("file", "/p/<a>", ""), '<source file="/p/&lt;a&gt;"/>'),
+        (("block", "/dev/vg/a", ""), '<source dev="/dev/vg/a"/>'),
+        (("volume", "ceph", "img"), '<source pool="ceph" volume="img"/>'),
+    ],
+)
+def test_a_new_disk(source: tuple[str, str, str], says: str) -> None:
+    made = disks.build(
+        source, image_format="qcow2", target="vdb", bus="virtio", device="disk", is_readonly=False
+    )
+    kind = source[0]
+    assert made == (
+        f'<disk type="{kind}" device="disk"><driver name="qemu" type="qcow2" discard="unmap"/>'
+        f'{says}<target dev="vdb" bus="virtio"/></disk>'
+    )
+    iso = disks.build(
+        source, image_format="", target="sda", bus="sata", device="cdrom", is_readonly=True
+    )
+    assert 'type="raw"' in iso
+    assert "<readonly/>" in iso
+
+
+def test_a_new_disk_takes_the_first_free_name() -> None:
+    assert disks.free_target([RUNNING], "virtio") == "vdd"
+    assert disks.free_target([RUNNING], "sata") == "sdc"
+    taken = "".join(f"<disk><target dev='vd{letter}'/></disk>" for letter in LETTERS)
+    with pytest.raises(errors.Invalid):
+        disks.free_target([f"<domain><devices>{taken}</devices></domain>"], "virtio")

@@ -257,3 +257,26 @@ def test_thousands_of_volumes_cost_a_bounded_time_at_each_look(
     began = time.monotonic()
     wait_for(lambda: heard.listed["pool"] > before, 25)
     assert time.monotonic() - began < 25
+
+
+def test_a_volume_is_attached_to_a_running_guest_now_and_for_later_and_to_no_second_one(
+    worker: WorkerProcess,
+    heard: Listener,
+    lab: LabHost,
+    pool: str,
+    busybox_guest: Callable[..., str],
+) -> None:
+    path = make(worker, pool, "a.qcow2")
+    uuid, other = busybox_guest("taker", start=True), busybox_guest("late")
+    asked = {"pool": pool, "volume": "a.qcow2"}
+    assert worker.call("guest.attach_disk", uuid=uuid, **asked) == "vda"
+    for which in ([], ["--inactive"]):
+        assert path in lab.virsh("domblklist", uuid, *which)
+    wait_for(lambda: any(it["source"] == path for it in heard.guest(uuid)["disks"]), 10)
+    with pytest.raises(errors.Busy) as refused:
+        worker.call("guest.attach_disk", uuid=other, **asked)
+    assert refused.value.context["users"] == "taker"
+    make(worker, pool, "b.iso", image_format="raw")
+    shared = {"pool": pool, "volume": "b.iso", "device": "cdrom", "bus": "sata"}
+    assert worker.call("guest.attach_disk", uuid=other, is_readonly=True, **shared) == "sda"
+    lab.virsh("detach-disk", uuid, "vda", "--persistent")

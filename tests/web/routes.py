@@ -154,6 +154,7 @@ ROUTES = [
     pool("volume_download_ticket", f"{IN_POOL}download/ticket/", ADMIN, "post"),
     pool("volume", IN_POOL, SEE_HOST),
     pool("volume_actions", f"{IN_POOL}actions/", SEE_HOST),
+    pool("volume_attach", f"{IN_POOL}attach/", ADMIN, "post", guest=plain.uuid(1)),
     pool("volume_resize", f"{IN_POOL}resize/", ADMIN, "post", capacity="2G"),
     pool("volume_clone", f"{IN_POOL}clone/", ADMIN, "post", name="b", into=plain.uuid(21)),
     pool("volume_wipe", f"{IN_POOL}wipe/", ADMIN, "post", algorithm="zero", typed="disk"),
