@@ -21,6 +21,7 @@ from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Ref
 from kvmweb.hub.mirror import Writer
+from kvmweb.management.listener import Listener
 from kvmweb.services import images, people
 from kvmweb.store.models import Grant, Host, Person, RightsEpoch
 from tests.e2e.portal import free_port
@@ -116,7 +117,13 @@ def serving() -> Iterator[int]:
 
     port = free_port()
     config = uvicorn.Config(
-        application, host="localhost", port=port, log_level="error", lifespan="on", loop="asyncio"
+        application,
+        host="localhost",
+        port=port,
+        http=Listener,
+        log_level="error",
+        lifespan="on",
+        loop="asyncio",
     )
     running = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(running.serve()), daemon=True)
