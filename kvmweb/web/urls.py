@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from kvmweb.web import (
+    bridges,
     consoles,
     creation,
     deletion,
@@ -111,6 +112,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{POOL}<slug:path>/", pool_acts.act, name="pool_act"),
     path("networks/", networks.list_, name="networks"),
     path("networks/topology/", topology.show, name="topology"),
+    path("networks/bridges/", bridges.show, name="bridges"),
     path("networks/filters/", nwfilters.list_, name="nwfilters"),
     path(f"{FILTER}", nwfilters.show, name="nwfilter"),
     path(f"{FILTER}edit/", nwfilters.edit, name="nwfilter_edit"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import PASSWORD
 from tests.e2e.portal import Portal
 from tests.lab.host import LabHost
 
@@ -98,3 +99,38 @@ def test_two_editors_one_of_whom_comes_too_late(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("It was changed by someone else")).to_be_visible()
     assert "late.example" not in lab.virsh("net-dumpxml", "--inactive", uuid)
+
+
+def test_a_filter_is_chosen_and_its_rules_are_rewritten(
+    portal: Portal, lab: LabHost, sign_in: Callable[..., Page], busybox_guest: Any
+) -> None:
+    guest = busybox_guest("filtered", start=True)
+    (lab.folder / "own.xml").write_text(
+        "<filter name='own'><rule action='accept' direction='inout'><all/></rule></filter>"
+    )
+    lab.virsh("nwfilter-define", str(lab.folder / "own.xml"))
+    page = sign_in("ada")
+    page.goto(f"{portal.url}/networks/")
+    page.get_by_role("link", name="default", exact=True).click()
+    row = page.get_by_role("row").filter(has_text="filtered")
+    row.locator("a.chip").click()
+    choice = page.get_by_role("dialog").get_by_label("Network filter")
+    expect(choice.locator("option[value=own]")).to_have_count(1, timeout=30_000)
+    choice.select_option("clean-traffic")
+    page.get_by_role("button", name="Apply").click()
+    expect(row.get_by_text("clean-traffic")).to_be_visible()
+    assert "clean-traffic" in lab.virsh("dumpxml", guest)
+
+    page.goto(f"{portal.url}/networks/filters/?search=own")
+    page.get_by_role("link", name="own", exact=True).click()
+    page.get_by_role("link", name="Edit the XML").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    text = page.get_by_label("XML", exact=True)
+    text.fill(text.input_value().replace("accept", "drop"))
+    page.get_by_role("button", name="Show what will change").click()
+    expect(page.locator(".diff-added")).to_contain_text("drop")
+    page.get_by_role("button", name="Store it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("own")
+    assert "drop" in lab.virsh("nwfilter-dumpxml", "own")
+    expect(page.get_by_text("drop silently")).to_be_visible()

@@ -165,6 +165,7 @@ ROUTES = [
     ),
     listed("networks", "/networks/"),
     listed("topology", "/networks/topology/"),
+    listed("bridges", "/networks/bridges/"),
     listed("nwfilters", "/networks/filters/"),
     Route("nwfilter", FILTER, AUDIT, hidden=WITH_RIGHTS - AUDIT),
     Route("nwfilter_edit", f"{FILTER}edit/", ADMIN, hidden=WITH_RIGHTS - AUDIT),
