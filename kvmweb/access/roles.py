@@ -28,7 +28,9 @@ _NETWORK = {
     "nwfilter.assign", "host.view", "guest.view",
 }  # fmt: skip
 """Not network.boot (a folder of the host) nor nwfilter.edit (raw XML)."""
-_EDIT = {"guest.autostart", "guest.describe", "guest.disks", "guest.definition"}
+_EDIT = {
+    "guest.autostart", "guest.describe", "guest.disks", "guest.definition", "guest.edit",
+}  # fmt: skip
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": frozenset(_SEE),

@@ -43,6 +43,7 @@ _CHANGE = [
     ("guest.autostart", Kind.GUEST),
     ("guest.describe", Kind.GUEST),
     ("guest.disks", Kind.GUEST),
+    ("guest.edit", Kind.GUEST),
     ("guest.create", Kind.HOST),
     ("guest.delete", Kind.GUEST),
     ("network.create", Kind.HOST),

@@ -24,6 +24,7 @@ from kvmweb.hypervisor import (
     pools,
     screens,
     secrets,
+    sizing,
     volume_acts,
 )
 
@@ -123,6 +124,7 @@ GUESTS: dict[str, Act] = {
 CREATION: dict[str, Act] = {
     "guest.define": Act(creation.define, STORAGE, "guest", nothing, takes_turn=True),
     "guest.start_installer": Act(creation.start_installer, CONTROL, "guest", changed, True),
+    "guest.resize": Act(sizing.resize, CONTROL, "guest", plain, takes_turn=True),
     "guest.delete": Act(creation.delete, CONTROL, "guest", nothing, takes_turn=True),
     "guest.forget": Act(creation.forget, CONTROL, "guest", changed, takes_turn=True),
 }

@@ -25,7 +25,7 @@ _NOTHING_HAPPENED = ("denied", Outcome.UNCHANGED)
 _LIMITS = {
     right: max(verb.limit_s for verb in power.TABLE.values() if verb.right == right)
     for right in power.RIGHTS
-    if right not in ("guest.autostart", "guest.describe", "guest.delete")
+    if right not in ("guest.autostart", "guest.describe", "guest.edit", "guest.delete")
 }
 
 

@@ -166,6 +166,7 @@ TABLE: dict[str, Power] = {
         Power("guest.destroy", "guest.destroy", "guest.destroy", _to_destroy, 60.0),
         Power("guest.autostart", "guest.autostart", "guest.autostart", _to_keep),
         Power("guest.describe", "guest.describe", "guest.describe", _always),
+        Power("guest.edit", "guest.edit", "guest.resize", _to_keep),
         Power("guest.delete", "guest.delete", "guest.delete", _to_keep),
     )
 }

@@ -52,10 +52,27 @@ def guest(uri: str, verb: str, record: GuestRecord) -> str:
     if verb == "guest.autostart":
         switch = ["--disable"] if record.has_autostart else []
         return virsh(uri, "autostart", word, *switch)
+    if verb == "guest.edit":
+        return resize(uri, record)
     if verb == "guest.describe":
         return describe(uri, record, record.title, record.description)
     line = _GUEST_LINES.get(verb)
     return virsh(uri, *line.format(guest=word).split(" ")) if line else ""
+
+
+def resize(uri: str, record: GuestRecord) -> str:
+    """Four lines: greatest and present number of vCPUs, then of memory, as they are now."""
+    word = guest_word(record.name, record.uuid)
+    size, most = f"{record.memory // 1024}", f"{record.memory_max // 1024}"
+    scope = ["--config", *(["--live"] if record.state.is_active else [])]
+    return "\n".join(
+        (
+            virsh(uri, "setvcpus", word, str(record.vcpus_max), "--maximum", "--config"),
+            virsh(uri, "setvcpus", word, str(record.vcpus), *scope),
+            virsh(uri, "setmaxmem", word, most, "--config"),
+            virsh(uri, "setmem", word, size, *scope),
+        )
+    )
 
 
 def describe(uri: str, record: GuestRecord, title: str, description: str) -> str:

@@ -30,7 +30,7 @@ _GROUPS = (
      "guest.reboot_agent"),
     ("guest.suspend", "guest.resume", "guest.save"),
     ("guest.nmi", "guest.reset", "guest.destroy"),
-    ("guest.delete",),
+    ("guest.edit", "guest.delete"),
 )  # fmt: skip
 
 VIRT_TYPES: dict[str, Text] = {

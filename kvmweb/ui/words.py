@@ -165,6 +165,7 @@ _VERBS: dict[str, Verb] = {
     "guest.screenshot": Verb(_("Screenshot"), "camera", path="screenshot"),
     "guest.definition": Verb(_("See the definition"), "clipboard"),
     "guest.create": Verb(_("Create a guest"), "add", path="create"),
+    "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
     "guest.delete": Verb(_("Delete"), "delete", _("deleting…"), "delete", is_forceful=True),
     "host.bridge": Verb(_("Use bridges and network devices of the host"), "network"),
     "network.use": Verb(_("Connect guests to a network"), "network"),

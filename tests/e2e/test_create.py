@@ -250,3 +250,28 @@ def test_a_guest_is_deleted_with_its_own_disk_after_its_name_is_typed(
     expect(page.locator(".job")).to_contain_text("3 of 3 finished", timeout=60_000)
     assert lab.virsh("list", "--all", "--name") == ""
     assert not (images / "leaving.qcow2").exists()
+
+
+def test_a_running_guest_grows_and_says_what_waits(
+    portal: Portal,
+    sign_in: Callable[..., Page],
+    images: Path,
+    lab: LabHost,
+    screenshots: Path,
+    busybox_guest: Callable[..., str],
+) -> None:
+    uuid = busybox_guest("growing", start=True)
+    page = sign_in("ada")
+    page.goto(f"{portal.url}/guests/lab/{uuid}/")
+    page.locator("[data-verb='guest.edit']").first.evaluate("it => it.click()")
+    dialog = page.get_by_role("dialog", name="Processor and memory of growing")
+    expect(dialog).to_be_visible()
+    page.screenshot(path=screenshots / "resize.png")
+    dialog.get_by_label("Virtual CPUs, at most").fill("4")
+    dialog.get_by_label("Memory, at most").fill("96")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.locator(".field-error")).to_contain_text("such as 8 GiB")
+    dialog.get_by_label("Memory, at most").fill("256M")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator("#toasts")).to_contain_text("after the next shut-down and start")
+    assert lab.virsh("vcpucount", uuid, "--config", "--maximum") == "4"

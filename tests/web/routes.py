@@ -187,6 +187,7 @@ ROUTES = [
     portal("guest_create_draft", "/guests/create/draft/", ADMIN, "post", source="empty"),
     guest("guest", "", SEE_GUEST),
     guest("guest_definition", "definition/", AUDIT),
+    guest("guest_size", "size/", SEE_GUEST),
     guest("guest_delete", "delete/", ADMIN),
     guest("guest_describe", "describe/", ADMIN, "post", title="", definition_hash="x"),
     guest("guest_confirm", "confirm/destroy/", SEE_GUEST),

@@ -1,0 +1,107 @@
+"""Virtual CPUs and memory of a guest that exists: stored, and at once where libvirt can.
+
+Measured (libvirt 9.0, QEMU 7.2): CPUs can be added to a running guest, not taken away; the greatest
+values change at the next start only; the balloon's call succeeds without a driver in the guest.
+"""
+
+from __future__ import annotations
+
+import time
+
+import libvirt
+
+from kvmweb.core import errors
+from kvmweb.definitions import guests
+from kvmweb.hypervisor import actions, faults
+
+LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
+VCPU_MAXIMUM = libvirt.VIR_DOMAIN_VCPU_MAXIMUM
+MEMORY_MAXIMUM = libvirt.VIR_DOMAIN_MEM_MAXIMUM
+BALLOON_S = 3.0
+NOW, NEXT, SAME, ASKED = "now", "next", "same", "asked"
+"""When it is so: at once, at the next start, already, or as soon as the guest's balloon obeys."""
+NEAR_KIB = 16 * 1024
+
+
+def resize(
+    connection: libvirt.virConnect,
+    uuid: str,
+    *,
+    vcpus: int,
+    vcpus_max: int,
+    memory: int,
+    memory_max: int,
+    definition_hash: str = "",
+) -> dict[str, str]:
+    """Store all four (memory in bytes), and apply what a running guest takes; when each is so.
+
+    Raises: Conflict when the definition is no longer the one that was seen, Invalid, WrongState.
+    """
+    domain = actions.find(connection, uuid)
+    if definition_hash and definition_hash != actions.definition_hash(domain):
+        raise errors.Conflict("the definition changed meanwhile", name=domain.name())
+    if not (1 <= vcpus <= vcpus_max and 0 < memory <= memory_max):
+        raise errors.Invalid("no more than the greatest value, and not nothing")
+    with faults.translated():
+        if not domain.isPersistent():
+            raise errors.WrongState("a transient guest has no stored definition")
+        return {
+            "vcpus": _vcpus(domain, vcpus, vcpus_max),
+            "memory": _memory(domain, memory // 1024, memory_max // 1024),
+        }
+
+
+def _vcpus(domain: libvirt.virDomain, count: int, most: int) -> str:
+    before = domain.vcpusFlags(CONFIG), domain.vcpusFlags(CONFIG | VCPU_MAXIMUM)
+    if most != before[1]:
+        if count < before[0]:
+            domain.setVcpusFlags(min(count, before[1]), CONFIG)
+        domain.setVcpusFlags(most, CONFIG | VCPU_MAXIMUM)
+    if domain.vcpusFlags(CONFIG) != count:
+        domain.setVcpusFlags(count, CONFIG)
+    if not domain.isActive():
+        return SAME if before == (count, most) else NOW
+    live, live_most = domain.vcpusFlags(LIVE), domain.vcpusFlags(LIVE | VCPU_MAXIMUM)
+    if live < count <= live_most:
+        domain.setVcpusFlags(count, LIVE)
+        live = count
+    if (live, live_most) != (count, most):
+        return NEXT
+    return SAME if before == (count, most) else NOW
+
+
+def _memory(domain: libvirt.virDomain, wanted: int, most: int) -> str:
+    """KiB."""
+    before = _stored(domain)
+    if most != before[1]:
+        if wanted < before[0]:
+            domain.setMemoryFlags(wanted, CONFIG)
+        domain.setMemoryFlags(most, CONFIG | MEMORY_MAXIMUM)
+    if _stored(domain)[0] != wanted:
+        domain.setMemoryFlags(wanted, CONFIG)
+    if not domain.isActive():
+        return SAME if before == (wanted, most) else NOW
+    live_most, live = int(domain.maxMemory()), int(domain.info()[2])
+    if wanted <= live_most and abs(live - wanted) > NEAR_KIB:
+        domain.setMemoryFlags(wanted, LIVE)
+        if not _obeys(domain, wanted):
+            return ASKED
+    if live_most != most or wanted > live_most:
+        return NEXT
+    return SAME if before == (wanted, most) else NOW
+
+
+def _stored(domain: libvirt.virDomain) -> tuple[int, int]:
+    """Current and greatest of the stored definition; the API answers for the running guest."""
+    found = guests.parse(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    return found.memory // 1024, found.memory_max // 1024
+
+
+def _obeys(domain: libvirt.virDomain, wanted: int) -> bool:
+    """Whether the guest's balloon gets there within a moment: libvirt does not look."""
+    until = time.monotonic() + BALLOON_S
+    while time.monotonic() < until:
+        if abs(int(domain.memoryStats().get("actual", 0)) - wanted) <= NEAR_KIB:
+            return True
+        time.sleep(0.2)
+    return False

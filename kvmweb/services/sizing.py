@@ -1,0 +1,82 @@
+"""Change how many virtual CPUs and how much memory a guest has, now and at most."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from kvmweb.core import sizes, wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import HostDown, Invalid, NotFound
+from kvmweb.core.records import GuestRecord, HostRecord
+from kvmweb.core.refs import Ref
+from kvmweb.hostlink import client
+from kvmweb.inventory import models as mirror
+from kvmweb.services import audit
+from kvmweb.services.guard import guarded
+
+MEMORY_MIN = 32 * 1024**2
+DEADLINE_S = 20.0
+
+
+@guarded("guest.edit")
+def resize(
+    actor: Actor,
+    ref: Ref,
+    *,
+    vcpus: int,
+    vcpus_max: int,
+    memory: int,
+    memory_max: int,
+    definition_hash: str = "",
+) -> dict[str, str]:
+    """Store all four; `{"vcpus", "memory"}` to when each is so: now, next, same or asked.
+
+    memory: bytes. Raises Invalid (fields), Conflict, HostDown, and what libvirt says.
+    """
+    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    host = mirror.HostMirror.objects.filter(host=ref.host).first()
+    if guest is None:
+        raise NotFound(ref=str(ref))
+    if host is None or not host.is_up:
+        raise HostDown(host=ref.host)
+    wanted = {
+        "vcpus": vcpus,
+        "vcpus_max": vcpus_max,
+        "memory": memory,
+        "memory_max": memory_max,
+    }
+    before = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    wrong = _faults(wanted, wire.from_plain(HostRecord, host.record))
+    if wrong:
+        raise Invalid(fields=wrong)
+    audit.running().detail.update(
+        before={name: getattr(before, name) for name in wanted}, after=wanted
+    )
+    found = client.call(
+        ref.host,
+        "guest.resize",
+        deadline_s=DEADLINE_S,
+        uuid=ref.id,
+        definition_hash=definition_hash,
+        vcpus=vcpus,
+        vcpus_max=vcpus_max,
+        memory=memory,
+        memory_max=memory_max,
+    )
+    return dict(found)
+
+
+def _faults(wanted: dict[str, int], host: HostRecord) -> dict[str, str]:
+    found: dict[str, str] = {}
+    limit = max((facts.vcpus_max for facts in host.domains), default=255)
+    if not 1 <= wanted["vcpus_max"] <= limit:
+        found["vcpus_max"] = _("1 to %(n)d.") % {"n": limit}
+    if not 1 <= wanted["vcpus"] <= wanted["vcpus_max"]:
+        found["vcpus"] = _("1 to %(n)d.") % {"n": wanted["vcpus_max"]}
+    if wanted["memory"] < MEMORY_MIN:
+        found["memory"] = _("At least %(size)s.") % {"size": sizes.typed(MEMORY_MIN)}
+    elif wanted["memory"] > wanted["memory_max"]:
+        found["memory"] = _("Not more than the greatest value below.")
+    if host.memory and wanted["memory_max"] > host.memory:
+        found["memory_max"] = _("More than the host has.")
+    return found

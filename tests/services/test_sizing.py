@@ -1,0 +1,111 @@
+"""Virtual CPUs and memory of real guests: what is so at once, what waits, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from kvmweb.core import refs
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import Conflict, Denied, Invalid
+from kvmweb.core.refs import Ref
+from kvmweb.services import sizing
+from kvmweb.store.models import AuditEntry
+from tests.lab.host import LabHost
+from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.workshop import Workshop
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
+MIB = 1024**2
+SIZE = {"vcpus": 1, "vcpus_max": 1, "memory": 96 * MIB, "memory_max": 96 * MIB}
+
+
+@pytest.fixture
+def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
+    lab.clear()
+    with Workshop(lab) as shop:
+        yield shop
+    lab.clear()
+
+
+@pytest.fixture
+def editor() -> Actor:
+    return person("editor", "editor")
+
+
+def defined(shop: Workshop, **options: Any) -> Ref:
+    uuid = shop.lab.define_guest("sized", **options)
+    shop.see_guest("sized")
+    return refs.guest("east", uuid)
+
+
+def test_a_shut_off_guest_takes_everything_at_once(shop: Workshop, editor: Actor) -> None:
+    ref = defined(shop)
+    wanted = {"vcpus": 2, "vcpus_max": 4, "memory": 128 * MIB, "memory_max": 256 * MIB}
+    assert sizing.resize(editor, ref, **wanted) == {"vcpus": "now", "memory": "now"}
+    shop.see(lambda: shop.record(ref).vcpus_max == 4)
+    record = shop.record(ref)
+    assert {name: getattr(record, name) for name in wanted} == wanted
+    assert sizing.resize(editor, ref, **wanted) == {"vcpus": "same", "memory": "same"}
+    assert sizing.resize(editor, ref, **SIZE) == {"vcpus": "now", "memory": "now"}
+    assert AuditEntry.objects.filter(verb="guest.edit", outcome="ok").count() == 3
+
+
+def test_a_running_guest_gets_cpus_at_once_and_loses_them_later(
+    shop: Workshop, editor: Actor
+) -> None:
+    ref = defined(shop)
+    sizing.resize(editor, ref, **{**SIZE, "vcpus_max": 4})
+    shop.lab.virsh("start", ref.id)
+    more = {**SIZE, "vcpus": 3, "vcpus_max": 4}
+    assert sizing.resize(editor, ref, **more)["vcpus"] == "now"
+    assert shop.lab.virsh("vcpucount", ref.id, "--live", "--current") == "3"
+    assert sizing.resize(editor, ref, **{**more, "vcpus": 1})["vcpus"] == "next"
+    assert shop.lab.virsh("vcpucount", ref.id, "--live", "--current") == "3"
+    assert shop.lab.virsh("vcpucount", ref.id, "--config", "--current") == "1"
+    assert sizing.resize(editor, ref, **{**more, "vcpus_max": 6})["vcpus"] == "next"
+
+
+def test_a_balloon_that_nobody_drives_is_told(shop: Workshop, editor: Actor) -> None:
+    """The guest has no driver: libvirt says yes, and nothing happens."""
+    ref = defined(shop, kernel=False, start=True)
+    less = {**SIZE, "memory": 64 * MIB}
+    assert sizing.resize(editor, ref, **less)["memory"] == "asked"
+    more = {**SIZE, "memory": 128 * MIB, "memory_max": 128 * MIB}
+    assert sizing.resize(editor, ref, **more)["memory"] == "next"
+
+
+def test_a_second_writer_gets_a_conflict(shop: Workshop, editor: Actor) -> None:
+    ref = defined(shop)
+    seen = shop.record(ref).definition_hash
+    sizing.resize(editor, ref, **{**SIZE, "vcpus_max": 2}, definition_hash=seen)
+    with pytest.raises(Conflict):
+        sizing.resize(editor, ref, **{**SIZE, "vcpus_max": 3}, definition_hash=seen)
+    assert shop.lab.virsh("vcpucount", ref.id, "--config", "--maximum") == "2"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"vcpus": 2}, "vcpus"),
+        ({"vcpus_max": 4000}, "vcpus_max"),
+        ({"memory": MIB}, "memory"),
+        ({"memory": 97 * MIB}, "memory"),
+        ({"memory_max": 2**50}, "memory_max"),
+    ],
+)
+def test_what_cannot_be_is_said_beside_its_field(
+    shop: Workshop, editor: Actor, change: dict[str, int], field: str
+) -> None:
+    ref = defined(shop)
+    with pytest.raises(Invalid) as caught:
+        sizing.resize(editor, ref, **{**SIZE, **change})
+    assert field in caught.value.fields
+
+
+def test_who_may_not_edit_is_refused(shop: Workshop) -> None:
+    ref = defined(shop)
+    with pytest.raises(Denied):
+        sizing.resize(person("op", "operator"), ref, **SIZE)
