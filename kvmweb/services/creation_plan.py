@@ -169,8 +169,8 @@ def _boot(wish: GuestWish, *, are_new: bool) -> tuple[str, ...]:
 def _direct(wish: GuestWish, faults: dict[str, str]) -> DirectBoot | None:
     if wish.source not in _WITH_TREE:
         return None
-    if not re.match(r"https?://[^\s/]+", wish.url):
-        faults["url"] = _("An address that begins with http:// or https://.")
+    if not re.match(r"(https?|ftp)://[^\s/]+", wish.url):
+        faults["url"] = _("An address that begins with http://, https:// or ftp://.")
     if not wish.is_started:
         faults["is_started"] = _("An installation from the network begins at once.")
     arguments = " ".join(wish.arguments.split())

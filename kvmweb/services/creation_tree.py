@@ -5,21 +5,16 @@ QEMU reads both when it starts, so they are deleted again as soon as the guest r
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from typing import BinaryIO
-
-from django.conf import settings
 
 from kvmweb.core import wire
 from kvmweb.core.creation import NewVolume
 from kvmweb.core.specs import DirectBoot, GuestSpec
 from kvmweb.hostlink import client
-from kvmweb.services import creation_volumes, fetching, install_trees
+from kvmweb.services import creation_volumes, install_trees
 from kvmweb.services.marks import internal
 from kvmweb.services.works import Arguments, Work
 
-FETCH_S = 3600.0
 START_S = 120.0
 
 
@@ -54,10 +49,7 @@ def start(host: str, spec: GuestSpec) -> None:
 
 
 def _one(work: Work, host: str, volume: NewVolume, url: str, most: int) -> None:
-    """Through a file of ours: only then its size is certain."""
-    with tempfile.TemporaryFile(dir=settings.KVMWEB_DATA_DIR) as kept:
-        into: BinaryIO = kept
-        found = fetching.fetch(url, into, most=most, within_s=FETCH_S, report=work.report)
-        kept.seek(0)
-        creation_volumes.make(work, host, replace(volume, size=max(found.length, 1)))
-        creation_volumes.fill(host, volume, into, found.length)
+    """From there into the volume, without a stop on the way."""
+    with install_trees.opened(url, most) as source:
+        creation_volumes.make(work, host, replace(volume, size=source.size))
+        creation_volumes.fill(host, volume, source.body, source.size, work.report)

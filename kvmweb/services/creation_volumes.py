@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -17,6 +18,8 @@ from kvmweb.services.works import Work, undoes
 MAKE_S = 600.0
 SILENT_S = 60.0
 PIECE = 256 * 1024
+
+Report = Callable[[int, int], None]
 
 
 @internal("a step of a creation")
@@ -46,7 +49,9 @@ def make(work: Work, host: str, volume: NewVolume) -> None:
 
 
 @internal("a step of a creation")
-def fill(host: str, volume: NewVolume, content: BinaryIO, length: int) -> None:
+def fill(
+    host: str, volume: NewVolume, content: BinaryIO, length: int, report: Report | None = None
+) -> None:
     """Write so many bytes into it. Raises the problem that ended it."""
     flow, _said = client.take(
         host, "volume.upload", uuid=volume.pool, name=volume.name, offset=0, length=length
@@ -55,8 +60,12 @@ def fill(host: str, volume: NewVolume, content: BinaryIO, length: int) -> None:
     with flow:
         flow.settimeout(SILENT_S)
         try:
-            while piece := content.read(PIECE):
+            sent = 0
+            while sent < length and (piece := content.read(min(PIECE, length - sent))):
                 flow.sendall(piece)
+                sent += len(piece)
+                if report:
+                    report(sent, length)
             flow.shutdown(socket.SHUT_WR)
             while frames.verdict is None and (piece := flow.recv(65536)):
                 for _part in frames.feed(piece):
@@ -65,7 +74,8 @@ def fill(host: str, volume: NewVolume, content: BinaryIO, length: int) -> None:
             raise HostDown(str(error), host=host) from error
     if frames.verdict is None:
         raise HostDown(host=host)
-    frames.verdict.or_raise()
+    if frames.verdict.or_raise() < length:
+        raise Busy("the source ended early")
 
 
 @internal("a step of a creation")

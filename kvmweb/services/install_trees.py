@@ -7,20 +7,20 @@ and old trees without one have always used.
 from __future__ import annotations
 
 import configparser
-import io
 import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from kvmweb.core.errors import Invalid
-from kvmweb.services import fetching
+from kvmweb.core.errors import Busy, Denied, Invalid, NotFound
+from kvmweb.services import fetch_line
 from kvmweb.services.marks import internal
 
 INFO_MAX = 1024**2
 KERNEL_MAX = 256 * 1024**2
 INITRD_MAX = 2 * 1024**3
-LOOK_S = 10.0
 _INFOS = (".treeinfo", "treeinfo")
 _PLACES = {
     "x86_64": (
@@ -59,44 +59,71 @@ class Tree:
 def look(url: str, arch: str) -> Tree:
     """The tree at this address. Raises Invalid (field url) that says what is wrong with it."""
     base = url.rstrip("/") + "/"
-    first: Invalid | None = None
     for name in _INFOS:
-        try:
-            return _informed(base, name, arch)
-        except Invalid as invalid:
-            first = first or invalid
-            if "404" not in invalid.detail:
-                raise
+        text = _text(base + name)
+        if text is not None:
+            return _informed(base, text, arch)
     for kernel, initrd in _PLACES.get(arch, ()):
-        try:
-            _size(base + kernel, KERNEL_MAX)
-            _size(base + initrd, INITRD_MAX)
-        except Invalid as invalid:
-            if "404" not in invalid.detail:
-                raise
-            continue
-        return Tree(base, base + kernel, base + initrd)
-    said = _("There is no install tree here: no .treeinfo, and no kernel at any usual place.")
-    raise Invalid(said, fields={"url": said}) from first
+        if _is_there(base + kernel, KERNEL_MAX) and _is_there(base + initrd, INITRD_MAX):
+            return Tree(base, base + kernel, base + initrd)
+    raise _wrong(_("There is no install tree here: no .treeinfo, and no kernel at a usual place."))
 
 
-def _informed(base: str, name: str, arch: str) -> Tree:
-    text = io.BytesIO()
-    found = fetching.fetch(base + name, text, most=INFO_MAX, within_s=LOOK_S)
-    folder = found.url.removesuffix(name)
+@internal("a part of a creation")
+@contextmanager
+def opened(url: str, most: int) -> Iterator[fetch_line.Source]:
+    """A file of the tree, no larger than this. Raises Invalid (field url); NotFound as it is."""
+    try:
+        with fetch_line.opened(url) as source:
+            if source.size > most:
+                raise _wrong(_("%(url)s is larger than %(n)d MiB.") % _named(url, most))
+            yield source
+    except (Invalid, NotFound) as problem:
+        if isinstance(problem, Invalid) and not problem.fields:
+            raise _wrong(f"{url[:200]}: {problem.detail}") from problem
+        raise
+    except Denied as problem:
+        said = _("%(url)s leads to an address that the portal does not read from.")
+        raise _wrong(said % _named(url)) from problem
+    except Busy as problem:
+        said = _("%(url)s does not answer: %(why)s.")
+        raise _wrong(said % {**_named(url), "why": problem.detail}) from problem
+
+
+def _text(url: str) -> str | None:
+    """A small file; None where there is none."""
+    try:
+        with opened(url, INFO_MAX) as source:
+            return source.body.read(source.size).decode("utf-8", "replace")
+    except NotFound as problem:
+        if "no address" in problem.detail:
+            said = _("%(url)s: there is no such name.")
+            raise _wrong(said % _named(url)) from problem
+        return None
+
+
+def _is_there(url: str, most: int) -> bool:
+    try:
+        with opened(url, most):
+            return True
+    except NotFound:
+        return False
+
+
+def _informed(base: str, text: str, arch: str) -> Tree:
     info = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        info.read_string(text.getvalue().decode("utf-8", "replace"))
+        info.read_string(text)
     except configparser.Error as error:
         raise _wrong(_("Its .treeinfo cannot be read.")) from error
     section = f"images-{arch}"
     if not info.has_option(section, "kernel"):
         raise _wrong(_("This tree has no installer for %(arch)s.") % {"arch": arch})
-    kernel = _inside(folder, info.get(section, "kernel"))
-    initrd = _inside(folder, info.get(section, "initrd", fallback=""))
-    _size(kernel, KERNEL_MAX)
-    if initrd:
-        _size(initrd, INITRD_MAX)
+    kernel = _inside(base, info.get(section, "kernel"))
+    initrd = _inside(base, info.get(section, "initrd", fallback=""))
+    for place, most in ((kernel, KERNEL_MAX), (initrd, INITRD_MAX)):
+        if place and not _is_there(place, most):
+            raise _wrong(_("Its .treeinfo names %(url)s, which is not there.") % _named(place))
     general = "release" if info.has_section("release") else "general"
     family = info.get(general, "name", fallback="") or info.get(general, "family", fallback="tree")
     return Tree(base, kernel, initrd, family, info.get(general, "version", fallback=""))
@@ -112,8 +139,8 @@ def _inside(base: str, path: str) -> str:
     return base + plain
 
 
-def _size(url: str, most: int) -> int:
-    return fetching.fetch(url, None, most=most, within_s=LOOK_S).length
+def _named(url: str, size: int = 0) -> dict[str, object]:
+    return {"url": url[:200], "n": size // 1024**2}
 
 
 def _wrong(sentence: str) -> Invalid:

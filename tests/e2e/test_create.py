@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import PASSWORD
 from tests.e2e.portal import Portal
 from tests.e2e.test_consoles import terminal_says
 from tests.lab import bootsector
@@ -23,6 +24,18 @@ PXE = """<network><name>pxe</name><bridge name='virbr9'/>
 <ip address='192.168.249.1' netmask='255.255.255.0'><tftp root='/var/lib/libvirt/tftp'/>
 <dhcp><range start='192.168.249.100' end='192.168.249.200'/><bootp file='tiny.0'/></dhcp></ip>
 </network>"""
+
+
+@pytest.fixture(scope="module")
+def portal(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """With the administrator `ada`; its operator allows install trees on the labs' network."""
+    portal = Portal(tmp_path_factory.mktemp("portal"), KVMWEB_FETCH_INNER="10.77.0.0/16")
+    portal.manage("migrate", "-v0")
+    portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
+    portal.manage("addhost", "lab", lab.uri)
+    portal.start()
+    yield portal
+    portal.stop()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, Source
 from kvmweb.hostlink import client
-from kvmweb.services import creation, fetching, job_worker, jobs
+from kvmweb.services import creation, job_worker, jobs
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
 from tests.lab.host import LabHost, guest_image
 from tests.services.stage import person, run_folder  # noqa: F401
@@ -274,9 +274,9 @@ def test_a_full_pool_is_told_and_leaves_nothing(shop: Workshop, maker: Actor) ->
 
 
 def test_an_install_tree_boots_once_and_leaves_no_kernel_behind(
-    shop: Workshop, maker: Actor, monkeypatch: pytest.MonkeyPatch
+    shop: Workshop, maker: Actor, settings: Any
 ) -> None:
-    monkeypatch.setattr(fetching, "_is_own", lambda _address, _sock: False)
+    settings.KVMWEB_FETCH_INNER = ["127.0.0.0/8"]
     server = Server("127.0.0.1")
     image = guest_image()
     server.answers = {
@@ -306,7 +306,7 @@ def test_an_install_tree_boots_once_and_leaves_no_kernel_behind(
 
 
 def test_a_tree_that_cannot_be_reached_is_told_beside_its_address(
-    shop: Workshop, maker: Actor, monkeypatch: pytest.MonkeyPatch
+    shop: Workshop, maker: Actor
 ) -> None:
     wanted = wish(shop, source=Source.TREE, url="http://nowhere.invalid/", is_started=True)
     assert "no such name" in faults(maker, wanted)["url"]
