@@ -45,13 +45,21 @@ class AddressForm(Strict):
     keep_foreign = False
     """The way is an operator's own: without a choice here it stays as it is."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=64, required=False)
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=64,
+        required=False,
+        help_text=gettext_lazy("What people call it here, such as “Rack 2”."),
+    )
     transport = forms.ChoiceField(
         label=gettext_lazy("Where it is"), choices=TRANSPORTS, widget=forms.RadioSelect,
         required=False,
     )  # fmt: skip
     machine = forms.CharField(
-        label=gettext_lazy("Host name or address"), max_length=253, required=False
+        label=gettext_lazy("Host name or address"),
+        max_length=253,
+        required=False,
+        help_text=gettext_lazy("Such as kvm2.example.org or 192.0.2.7."),
     )
     user = forms.CharField(
         label=gettext_lazy("User"),
