@@ -14,6 +14,8 @@ _TYPES = {
     libvirt.VIR_STORAGE_VOL_FILE: "file",
     libvirt.VIR_STORAGE_VOL_BLOCK: "block",
 }
+_FORMLESS = ("", "iso", "none", "unknown")
+"""What libvirt says of a volume that is no image: QEMU reads it as it is."""
 
 
 def attach(
@@ -39,20 +41,13 @@ def attach(
     with pools.translated():
         if not is_readonly and device == "disk":
             volume_acts.refuse_while_used(connection, pool, found)
-        kind = _TYPES.get(found.info()[0], "volume")
-        source = (kind, found.path(), "")
-        if kind == "volume":
-            source = (kind, pools.find(connection, pool).name(), volume)
         flags = libvirt.VIR_DOMAIN_AFFECT_LIVE if domain.isActive() else 0
         flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
-        texts = [domain.XMLDesc(0)]
-        if domain.isPersistent():
-            texts.append(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-        target = xml.free_target(texts, bus)
+        target = xml.free_target(_definitions(domain), bus)
         known = volumes.parse(found.XMLDesc(0)).format
         text = xml.build(
-            source,
-            image_format="raw" if is_raw or known in ("", "iso", "none", "unknown") else known,
+            _source(connection, pool, found),
+            image_format="raw" if is_raw or known in _FORMLESS else known,
             target=target,
             bus=bus,
             device=device,
@@ -60,3 +55,21 @@ def attach(
         )
         domain.attachDeviceFlags(text, flags)
     return target
+
+
+def _definitions(domain: libvirt.virDomain) -> list[str]:
+    """The live one and the stored one."""
+    texts = [domain.XMLDesc(0)]
+    if domain.isPersistent():
+        texts.append(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    return texts
+
+
+def _source(
+    connection: libvirt.virConnect, pool: str, volume: libvirt.virStorageVol
+) -> tuple[str, str, str]:
+    """By its path, as virt-install does; by pool and name where QEMU itself speaks to a server."""
+    kind = _TYPES.get(volume.info()[0])
+    if kind:
+        return (kind, volume.path(), "")
+    return ("volume", pools.find(connection, pool).name(), volume.name())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kvmweb.core import plain
 from kvmweb.core.pools import PoolSpec, target_of
 from kvmweb.core.records import PoolRecord, VolumeRecord
 from kvmweb.ui.commands import guest_word, virsh
@@ -36,7 +37,9 @@ def pool(uri: str, verb: str, record: PoolRecord) -> str:
 
 
 def volume(uri: str, verb: str, record: PoolRecord, of: VolumeRecord) -> str:
-    """The line for this verb on this volume."""
+    """The line for this verb on this volume; none for a name that no screen shows as it is."""
+    if plain.line(of.name) != of.name or plain.line(of.path) != of.path:
+        return ""
     where = _where(record, of)
     if verb == "volume.attach":
         kind = ["--subdriver", of.format] if of.format else []

@@ -28,6 +28,7 @@ USERS_SHOWN = 3
 ROWS_KEPT = 4096
 """Rendered rows that a process keeps: about 1 KiB each."""
 NAME_MAX = 255
+PATH_MAX = 4096
 
 LABELS: dict[str, Text] = {
     "name": _("Name"),
@@ -132,6 +133,7 @@ def shown_name(name: str) -> str:
 
 def copy_name(name: str) -> str:
     """What a copy is called unless somebody says otherwise: `disk.qcow2` to `disk-copy.qcow2`."""
+    name = "".join(sign for sign in name if sign.isprintable()).lstrip("-")
     stem, dot, ending = name.rpartition(".")
     return f"{stem}-copy.{ending}" if dot and stem else f"{name}-copy"
 
@@ -239,6 +241,8 @@ class VolumePage:
     hidden: int
     chain: tuple[str, ...]
     controls: tuple[Control, ...] = ()
+    path: str = ""
+    """As the host sees it, in one line."""
 
     @property
     def commands(self) -> dict[str, str]:
@@ -272,6 +276,7 @@ def page(
 ) -> VolumePage:
     """Everything about one volume. details: of its pool, for the commands of the offers."""
     return VolumePage(
+        path=plain.line(row.record.path, PATH_MAX),
         controls=tuple(
             _control(pool, row, offer, details) for offer in offers if offer.verb in _SHOWN
         ),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.core import refs
-from kvmweb.core.errors import Exists, Invalid, Problem
+from kvmweb.core.errors import Denied, Exists, Invalid, Problem
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.services import pools, volume_acts, volume_attach, volumes
@@ -133,6 +133,8 @@ def attach(request: HttpRequest, host: str, uuid: UUID, volume: UUID) -> HttpRes
     actor = request.actor  # type: ignore[attr-defined]
     context = _about(request, ref, identity)
     guests = [(it.id, name) for it, name, _runs in volume_attach.guests(actor, host)]
+    if request.method == "POST" and not guests:
+        raise Denied(verb="guest.disks")
     is_image = context["it"].line.row.record.name.lower().endswith(".iso")
     initial = {"device": "cdrom" if is_image else "disk", "is_readonly": is_image}
     form = posted(request, AttachForm, guests=guests, initial=initial)

@@ -95,7 +95,7 @@ def test_every_right_has_words_and_belongs_to_the_administrator() -> None:
 
 def test_every_right_is_asked_for_somewhere() -> None:
     asked = {mark.verb for mark in charter.promises().values() if mark and mark.verb}
-    waiting = {"settings.change", "job.view"}
+    waiting = {"settings.change", "job.view", "volume.trust"}
     assert set(VERBS) - asked - waiting == set()
 
 
