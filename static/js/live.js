@@ -76,7 +76,9 @@ function watch() {
 function hello() {
   const listing = document.getElementById("listing");
   if (!listing || !wrapper) return;
-  const rows = [...document.getElementById("rows").children];
+  const list = document.getElementById("rows");
+  if (!list) return; // a list that stands still
+  const rows = [...list.children];
   const have = { rows: Object.fromEntries(rows.map((row) => [row.id, row.dataset.v ?? ""])) };
   const prefix = document.body.dataset.prefix.replace(/\/$/, "");
   const page = (location.pathname + location.search).slice(prefix.length);
