@@ -1,4 +1,4 @@
-"""Find guests, hosts, pools and networks by a few letters, as far as the actor sees them."""
+"""Find things of every kind by a few letters, as far as the actor sees them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from kvmweb.core import refs
+from kvmweb.access import judge
+from kvmweb.core import plain, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.inventory import models as mirror
@@ -39,6 +40,7 @@ def find(actor: Actor, text: str) -> list[Hit]:
         *hosts(actor, word),
         *pools(actor, word),
         *networks(actor, word),
+        *volumes(actor, word),
     ]
 
 
@@ -82,3 +84,20 @@ def networks(actor: Actor, word: str) -> list[Hit]:
     found = mirror.Network.objects.filter(sight.of_kind(actor, Kind.NETWORK) & match)
     rows = found.order_by("name_fold")[:PER_KIND]
     return [Hit(refs.network(row.host, row.uuid), row.name, row.host) for row in rows]
+
+
+@sifted("pool.view")
+def volumes(actor: Actor, word: str) -> list[Hit]:
+    """By name, in the pools that the actor sees."""
+    reach = judge.reach(actor, "pool.view")
+    there = mirror.Volume.objects.filter(name_fold__contains=word, is_gone__in=[False])
+    if not reach.everything:
+        within = Q(host__in=reach.hosts)
+        for ref in reach.objects:
+            within |= Q(host=ref.host, pool=ref.id)
+        there = there.filter(within)
+    rows = there.order_by("name_fold").values_list("host", "uuid", "name", "format")[:PER_KIND]
+    return [
+        Hit(Ref(Kind.VOLUME, host, uuid), plain.line(name), image_format or host)
+        for host, uuid, name, image_format in rows
+    ]

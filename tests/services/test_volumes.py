@@ -14,7 +14,7 @@ from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.hub.mirror import Writer
-from kvmweb.services import pools, volumes
+from kvmweb.services import pools, search, volumes
 from tests.hub import plain
 from tests.services.stage import held, mirrored, person
 
@@ -139,6 +139,7 @@ def test_the_list_costs_the_same_number_of_queries_for_one_volume_and_for_a_hund
     queries()
     few = queries()
     told(*(plain.volume(1, f"disk{n:03}", allocation=n) for n in range(150)))
+    assert queries() == few + 1, "records that this process has not met are read once"
     assert queries() == few == 10
 
 
@@ -170,3 +171,12 @@ def test_every_name_has_one_identity_that_fits_a_ref(name: str) -> None:
     assert Ref.parse(str(ref)) == ref
     assert ref != refs.volume("east", plain.uuid(2), name)
     assert wire.to_plain(name) == name
+
+
+def test_a_volume_is_found_by_a_part_of_its_name_where_its_pool_is_seen() -> None:
+    pool, _other = held(1, "Web-disk.qcow2"), held(2, "web-other")
+    found = search.volumes(person("vera", "viewer"), "web-")
+    assert [hit.name for hit in found] == ["Web-disk.qcow2", "web-other"]
+    one = person("olga", "storage-admin", scope=str(pool))
+    assert [hit.name for hit in search.volumes(one, "web-")] == ["Web-disk.qcow2"]
+    assert search.volumes(person("nobody"), "web-") == []
