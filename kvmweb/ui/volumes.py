@@ -243,6 +243,7 @@ class VolumePage:
     controls: tuple[Control, ...] = ()
     path: str = ""
     """As the host sees it, in one line."""
+    may_download: bool = False
 
     @property
     def commands(self) -> dict[str, str]:
@@ -275,11 +276,14 @@ def page(
     pool: Ref, row: VolumeRow, offers: Iterable[Offer] = (), details: PoolDetails | None = None
 ) -> VolumePage:
     """Everything about one volume. details: of its pool, for the commands of the offers."""
+    offered = tuple(offers)
     return VolumePage(
         path=plain.line(row.record.path, PATH_MAX),
         controls=tuple(
-            _control(pool, row, offer, details) for offer in offers if offer.verb in _SHOWN
+            _control(pool, row, offer, details) for offer in offered if offer.verb in _SHOWN
         ),
+        may_download=not row.lock
+        and any(it.verb == "volume.download" and it.is_possible for it in offered),
         line=line(pool, row),
         users=tuple(user_line(user) for user in row.users.seen),
         hidden=row.users.hidden,

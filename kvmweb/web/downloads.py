@@ -6,12 +6,14 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from kvmweb.core import refs
 from kvmweb.core.errors import Problem
 from kvmweb.services import downloads as desk
 from kvmweb.ui import uploads as face
+from kvmweb.web import respond
 
 
 @require_safe
@@ -31,9 +33,14 @@ def ticket(request: HttpRequest, host: str, uuid: UUID, volume: UUID) -> HttpRes
         about = desk.measure(actor, ref, volume)
         secret = desk.ticket(actor, ref, volume)
     except Problem as problem:
+        if request.htmx:  # type: ignore[attr-defined]
+            raise
         return JsonResponse(face.refusal(problem), status=problem.http_status)
     url = request.build_absolute_uri(reverse("volume_download", args=[host, uuid, volume]))
     command = face.download_command(url, secret, about.name)
+    if request.htmx:  # type: ignore[attr-defined]
+        context = {"command": command, "title": _("Download from a command line")}
+        return respond.page(request, "storage/download_command.html", context)
     return JsonResponse({"ticket": secret, "command": command})
 
 
