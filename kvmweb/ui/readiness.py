@@ -149,6 +149,9 @@ _STATES: dict[Verdict, State] = {
     Verdict.LIMITED: State(_("Limited"), "warn", "warn"),
     Verdict.BAD: State(_("To put right"), "bad", "bad"),
 }
+_OPTIONAL = frozenset({"iommu", "secure-guests", "uefi"})
+"""What few hosts need: its lack is told, but nothing to worry about."""
+_LACKING = State(_("Optional"), "info", "info")
 _ORDER = (Verdict.BAD, Verdict.LIMITED, Verdict.GOOD)
 
 
@@ -167,12 +170,16 @@ def said(finding: Finding) -> Said:
     good, bad, remedy = _WORDS.get(finding.code, (finding.code, finding.code, ""))
     is_good = finding.verdict is Verdict.GOOD
     what = str(good if is_good else bad) % finding.values
-    return Said(finding.verdict, what, "" if is_good else remedy, _STATES[finding.verdict])
+    is_optional = finding.verdict is Verdict.LIMITED and finding.code in _OPTIONAL
+    shown = _LACKING if is_optional else _STATES[finding.verdict]
+    return Said(finding.verdict, what, "" if is_good else remedy, shown)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Said]:
-    """The worst first."""
-    return sorted(map(said, findings), key=lambda it: _ORDER.index(it.verdict))
+    """The worst first; what is optional after what limits."""
+    return sorted(
+        map(said, findings), key=lambda it: (_ORDER.index(it.verdict), it.shown is _LACKING)
+    )
 
 
 def known() -> frozenset[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import libvirt
 import pytest
 
-from kvmweb.core.readiness import Verdict
+from kvmweb.core.readiness import Finding, Verdict
 from kvmweb.hypervisor import readiness
 from kvmweb.services import machine
 from kvmweb.ui import readiness as face
@@ -96,3 +96,11 @@ def test_the_worst_stands_first() -> None:
     assert [order.index(it.verdict) for it in found] == sorted(
         order.index(it.verdict) for it in found
     )
+
+
+def test_what_few_hosts_need_is_told_last_and_calmly() -> None:
+    found = face.in_order(
+        [Finding(code, Verdict.LIMITED) for code in ("iommu", "dnsmasq", "uefi", "vhost-net")]
+    )
+    assert [it.shown.tone for it in found] == ["warn", "warn", "info", "info"]
+    assert all(str(it.remedy) for it in found)
