@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.connections import Given, Identity
 from kvmweb.services import addresses
@@ -76,7 +76,7 @@ class AddressForm(Strict):
         help_text=gettext_lazy("Empty means the usual one: SSH 22, TLS 16514, TCP 16509."),
     )
     identity = forms.ChoiceField(
-        label=gettext_lazy("Keys"),
+        label=pgettext_lazy("connection", "Keys"),
         choices=list(reach.IDENTITIES.items()),
         widget=forms.RadioSelect,
         required=False,

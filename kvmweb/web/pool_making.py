@@ -9,7 +9,7 @@ from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from kvmweb.core import refs
@@ -29,7 +29,7 @@ class RootForm(Strict):
     """A place that pools may be in."""
 
     path = forms.CharField(label=gettext_lazy("Folder or device"), max_length=500)
-    host = forms.ChoiceField(label=gettext_lazy("On"), required=False)
+    host = forms.ChoiceField(label=pgettext_lazy("place", "On"), required=False)
 
     def __init__(self, *args: Any, hosts: list[Any], **rest: Any) -> None:
         super().__init__(*args, **rest)
