@@ -33,20 +33,9 @@ def resize(
 
     memory: bytes. Raises Invalid (fields), Conflict, HostDown, and what libvirt says.
     """
-    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    host = mirror.HostMirror.objects.filter(host=ref.host).first()
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    if host is None or not host.is_up:
-        raise HostDown(host=ref.host)
-    wanted = {
-        "vcpus": vcpus,
-        "vcpus_max": vcpus_max,
-        "memory": memory,
-        "memory_max": memory_max,
-    }
-    before = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
-    wrong = _faults(wanted, wire.from_plain(HostRecord, host.record))
+    before, host = _known(ref)
+    wanted = {"vcpus": vcpus, "vcpus_max": vcpus_max, "memory": memory, "memory_max": memory_max}
+    wrong = _faults(wanted, host)
     if wrong:
         raise Invalid(fields=wrong)
     audit.running().detail.update(
@@ -64,6 +53,17 @@ def resize(
         memory_max=memory_max,
     )
     return dict(found)
+
+
+def _known(ref: Ref) -> tuple[GuestRecord, HostRecord]:
+    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    host = mirror.HostMirror.objects.filter(host=ref.host).first()
+    if guest is None:
+        raise NotFound(ref=str(ref))
+    if host is None or not host.is_up:
+        raise HostDown(host=ref.host)
+    record = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    return record, wire.from_plain(HostRecord, host.record)
 
 
 def _faults(wanted: dict[str, int], host: HostRecord) -> dict[str, str]:
