@@ -17,7 +17,7 @@ from kvmweb.core.networks import HostInterface
 from kvmweb.core.records import NetworkRecord
 from kvmweb.core.refs import Ref
 from kvmweb.ui import links
-from kvmweb.ui import networks as face
+from kvmweb.ui import network_reach as reaches
 
 COLUMNS = (0, 270, 540, 820)
 WIDTHS = (190, 190, 200, 240)
@@ -161,7 +161,7 @@ def _interface(plan: _Plan, it: HostInterface, own: set[str]) -> None:
 def _network(plan: _Plan, ref: Ref, record: NetworkRecord) -> None:
     spec, state = record.spec, UP if record.is_active else OFF
     key = f"net:{record.name}"
-    mode = str(face.MODES.get(spec.mode, spec.mode))
+    mode = str(reaches.MODES.get(spec.mode, spec.mode))
     plan.node(key, 2, record.name, more=mode, url=links.of(ref), state=state)
     if spec.mode in (core.MACVTAP, core.HOSTDEV):
         for device in spec.devices:
@@ -202,7 +202,7 @@ def _card(
         network=card.source if card.type == "network" else "",
         network_url=links.of(found[0]) if found else "",
         bridge=bridge,
-        beyond=str(face.MODES.get(spec.mode, "")) if spec else card.type,
+        beyond=str(reaches.MODES.get(spec.mode, "")) if spec else card.type,
         state=state,
     )
 

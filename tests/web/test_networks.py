@@ -134,3 +134,24 @@ def test_steps_for_a_bridge_never_hold_what_a_shell_would_run(
     said = get(enter("viewer"), "/networks/bridges/?bridge=br0;reboot&device=$(id)")
     assert "cannot be interfaces" in said
     assert "nmcli connection delete br0-eth0" in said
+
+
+def test_hundreds_of_guests_are_counted_and_the_first_are_shown(
+    page: str, enter: Callable[[str], Client]
+) -> None:
+    mirrored(*range(10, 140), interfaces=(CARD,), state=GuestState.RUNNING)
+    said = get(enter("administrator"), page)
+    assert "The first 100 of 130." in said
+    assert said.count('<th scope="row"><a href="/guests/') == 100
+
+
+def test_a_lease_whose_guest_calls_itself_strangely_is_kept_without_a_name(
+    page: str, enter: Callable[[str], Client]
+) -> None:
+    click = {"who": "52:54:00:00:00:01", "ip": "10.9.0.100", "host_name": "<b>host</b>"}
+    answer = enter("administrator").post(f"{page}reserve/", click, secure=True)
+    assert answer.status_code == 503, "it was asked of the host, which has no worker here"
+    form = {**click, "definition_hash": "h"}
+    answer = enter("network-admin").post(f"{page}reserve/", form, secure=True)
+    assert answer.status_code == 422
+    assert "letters, digits, dashes and dots" in answer.content.decode()
