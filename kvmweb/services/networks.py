@@ -123,7 +123,7 @@ def show(actor: Actor, ref: Ref) -> NetworkDetails:
     may_read = judge.can(actor, "network.definition", ref)
     return NetworkDetails(
         ref=ref,
-        host=line(ref, host),
+        host=sight.host_line(actor, ref, host),
         record=record if may_read else replace(record, xml=""),
         attached=seen,
         is_partial=not reach.covers(ref.on_host),
@@ -249,19 +249,6 @@ def cards(host: str) -> list[Attached]:
     ]
 
 
-@internal("a part of pages that name the host of an object")
-def line(ref: Ref, host: mirror.HostMirror | None) -> HostLine:
-    """The host that it lives on."""
-    stored = Host.objects.filter(key=ref.host).first()
-    return HostLine(
-        ref=ref.on_host,
-        name=stored.name if stored else ref.host,
-        uri=stored.uri if stored else "",
-        state=HostState(host.state) if host else HostState.CONNECTING,
-        heard_at=host.heard_at if host else None,
-    )
-
-
 @open_to_all("a pure function")
 def is_up(host: HostLine) -> bool:
     """What the mirror says is current, and acts can be tried."""
@@ -274,7 +261,8 @@ def places(actor: Actor) -> list[HostLine]:
     reach = judge.reach(actor, "network.create")
     found = Host.objects.filter(sight.of_hosts(actor)).order_by("name", "key")
     mirrors = {row.host: row for row in mirror.HostMirror.objects.all()}
-    return [line(it.ref, mirrors.get(it.key)) for it in found if reach.covers(it.ref)]
+    there = [it for it in found if reach.covers(it.ref)]
+    return [sight.host_line(actor, it.ref, mirrors.get(it.key)) for it in there]
 
 
 def _lost(found: tuple[Attached, ...]) -> tuple[Attached, ...]:

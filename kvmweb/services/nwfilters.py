@@ -100,7 +100,7 @@ def show(actor: Actor, ref: Ref) -> FilterDetails:
     reach = judge.reach(actor, "guest.view")
     return FilterDetails(
         ref=ref,
-        host=networks.line(ref, host),
+        host=sight.host_line(actor, ref, host),
         record=record,
         users=tuple(
             it
@@ -167,7 +167,7 @@ def choice(actor: Actor, ref: Ref, *, mac: str) -> Choice:
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     return Choice(
         guest=found.name,
-        host=networks.line(ref, host),
+        host=sight.host_line(actor, ref, host),
         mac=found.card.mac,
         network=found.card.source,
         now=found.card.filter,

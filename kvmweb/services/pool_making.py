@@ -56,7 +56,12 @@ def hosts(actor: Actor) -> list[HostLine]:
     up = mirror.HostMirror.objects.filter(state=HostState.UP).values_list("host", flat=True)
     rows = Host.objects.filter(key__in=list(up)).order_by("name")
     return [
-        HostLine(host.ref, host.name, host.uri, HostState.UP)
+        HostLine(
+            host.ref,
+            host.name,
+            host.uri if judge.can_see(actor, host.ref) else "",
+            HostState.UP,
+        )
         for host in rows
         if reach.covers(host.ref)
     ]

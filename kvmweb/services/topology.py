@@ -43,7 +43,7 @@ def show(actor: Actor, *, host: str = "") -> Topology:
     keys = {*seen.values_list("host", flat=True), *own.values_list("host", flat=True)}
     mirrors = {row.host: row for row in mirror.HostMirror.objects.all()}
     stored = Host.objects.filter(key__in=keys).order_by("name", "key")
-    hosts = tuple(networks.line(it.ref, mirrors.get(it.key)) for it in stored)
+    hosts = tuple(sight.host_line(actor, it.ref, mirrors.get(it.key)) for it in stored)
     chosen = next((it for it in hosts if it.ref.host == host), hosts[0] if hosts else None)
     if chosen is None:
         return Topology(None, (), (), (), (), is_partial=False, rev=rev)

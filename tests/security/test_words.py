@@ -144,13 +144,15 @@ def test_why_a_host_is_away_is_libvirts_word_too(role: str, may_read: bool) -> N
     assert ("/srv/secret" in signed_in(actor).get("/hosts/").content.decode()) is may_read
 
 
-@pytest.mark.parametrize(("verbs", "may_see"), [(["pool.view"], False), (["host.view"], True)])
-def test_a_pools_commands_follow_the_same_rule(verbs: list[str], may_see: bool) -> None:
+@pytest.mark.parametrize("kind", ["pool", "network"])
+@pytest.mark.parametrize(("verbs", "may_see"), [([], False), (["host.view"], True)])
+def test_commands_of_pools_and_networks_follow_the_same_rule(
+    kind: str, verbs: list[str], may_see: bool
+) -> None:
     mirrored(1)
-    writer = Writer("east", "stage")
-    writer.apply([plain.pool(7)])
-    CustomRole.objects.create(key="own", label="Own", verbs=["pool.view", *verbs])
-    ref = refs.pool("east", plain.uuid(7))
+    Writer("east", "stage").apply([plain.pool(7), plain.network(7)])
+    CustomRole.objects.create(key="own", label="Own", verbs=[f"{kind}.view", *verbs])
+    ref = getattr(refs, kind)("east", plain.uuid(7))
     shown = signed_in(person("ann", "own")).get(links.of(ref)).content.decode()
     assert "virsh" in shown
     assert ("test:///default" in shown) is may_see
