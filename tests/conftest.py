@@ -69,10 +69,11 @@ def no_memory() -> None:
     from django.core.cache import caches
 
     from kvmweb.access import judge
-    from kvmweb.services import guests
+    from kvmweb.services import guests, pool_figures
 
     judge.forget()
     guests.forget()
+    pool_figures.forget()
     for name in ("default", "door"):
         caches[name].clear()
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Sum
+from django.db.models import Sum
 
 from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.records import PoolRecord
 from kvmweb.core.refs import Kind, Ref
-from kvmweb.core.volume_lists import Figures, PoolDetails
+from kvmweb.core.volume_lists import PoolDetails
 from kvmweb.inventory import models as mirror
-from kvmweb.services import sight, storage_offers, volume_users, volumes
-from kvmweb.services.guard import guarded, internal, sifted
+from kvmweb.services import pool_figures, sight, storage_offers, volume_users, volumes
+from kvmweb.services.guard import guarded, sifted
 from kvmweb.services.mirrored import Row, Shelf
 
 PoolRow = Row[PoolRecord]
@@ -59,19 +59,10 @@ def show(actor: Actor, ref: Ref) -> PoolDetails:
         ref=ref,
         host=host,
         record=record,
-        figures=figures(ref),
+        figures=pool_figures.of(ref).figures,
         guests=volume_users.of_pool(actor, pool),
         rev=rev,
         offers=storage_offers.of(
             actor, ref, storage_offers.Facts(record, host.is_up), storage_offers.OF_POOL
         ),
     )
-
-
-@internal("the noun's own service carries the mark")
-def figures(ref: Ref) -> Figures:
-    """How much the volumes of this pool hold and were promised."""
-    found = volumes.all_of(ref).aggregate(
-        number=Count("pk"), promised=Sum("capacity"), stored=Sum("allocation")
-    )
-    return Figures(found["number"], found["promised"] or 0, found["stored"] or 0)

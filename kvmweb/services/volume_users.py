@@ -20,7 +20,7 @@ from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.core.volume_lists import User, Users
 from kvmweb.inventory import models as mirror
-from kvmweb.services import sight
+from kvmweb.services import pool_figures, sight
 from kvmweb.services.marks import internal
 
 CHUNK = 300
@@ -63,6 +63,11 @@ def of_pool(actor: Actor, pool: mirror.Pool) -> Users:
 
     The first `SHOWN` by name, and how many more there are.
     """
+    reach = judge.reach(actor, "guest.view")
+    return pool_figures.until_changed(("guests", pool.ref, reach), lambda: _of_pool(reach, pool))
+
+
+def _of_pool(reach: judge.Reach, pool: mirror.Pool) -> Users:
     record = pool.record
     inside = Q(place__startswith=f"{pool.name}/")
     if record["path"].startswith("/") and record["type"] in ("dir", "fs", "netfs", "logical"):
@@ -72,7 +77,6 @@ def of_pool(actor: Actor, pool: mirror.Pool) -> Users:
         inside |= Q(place__in=volumes.exclude(alias_place="").values("alias_place"))
     uses = mirror.DiskUse.objects.filter(inside, host=pool.host).values("guest")
     guests = mirror.Guest.objects.filter(pk__in=uses, is_gone__in=[False])
-    reach = judge.reach(actor, "guest.view")
     visible = guests if reach.everything else guests.filter(sight.where(reach))
     total = guests.count()
     rows = visible.order_by("name_fold", "uuid").values_list("uuid", "name", "state")[:SHOWN]

@@ -16,7 +16,7 @@ from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.core.volume_lists import Users, VolumeList, VolumeRow
 from kvmweb.inventory import models as mirror
-from kvmweb.services import image_locks, storage_offers, volume_users
+from kvmweb.services import image_locks, pool_figures, storage_offers, volume_users
 from kvmweb.services.guard import guarded, internal, open_to_all
 
 PAGE_SIZE = 100
@@ -35,9 +35,9 @@ def list_(actor: Actor, ref: Ref, wanted: VolumeFilter) -> VolumeList:
     """One page of the volumes of this pool: a fixed number of queries. Raises NotFound."""
     pool = pool_row(ref)
     there = all_of(ref)
-    formats = tuple(there.order_by("format").values_list("format", flat=True).distinct())
+    facets = pool_figures.of(ref)
     found = _narrowed(there, pool, wanted)
-    seen = there.count()
+    seen = facets.figures.volumes
     total = found.count() if wanted.is_narrowed else seen
     last = max(1, -(-total // PAGE_SIZE))
     if wanted.page > last:
@@ -49,7 +49,7 @@ def list_(actor: Actor, ref: Ref, wanted: VolumeFilter) -> VolumeList:
         rows=_rows(actor, pool, page),
         total=total,
         seen=seen,
-        formats=tuple(name for name in formats if name),
+        formats=facets.formats,
         page_size=PAGE_SIZE,
     )
 

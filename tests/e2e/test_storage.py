@@ -85,7 +85,7 @@ def test_a_copy_reports_how_far_it_is_and_leads_to_what_was_made(
     page.select_option("#dialogs [name=format]", "qcow2")
     page.click("#dialogs button[type=submit]")
     page.click("#dialogs >> text=Open what was made")
-    expect(page.locator("h1")).to_have_text("copy.qcow2")
+    expect(page.locator("main h1")).to_have_text("copy.qcow2")
 
 
 def test_a_pool_is_made_on_one_page_and_deleted_with_what_it_holds(
@@ -101,7 +101,7 @@ def test_a_pool_is_made_on_one_page_and_deleted_with_what_it_holds(
     page.fill("#pool-form [name=target]", "/var/lib/libvirt/images/second")
     page.click("#pool-form button[type=submit]")
     page.click("text=Open what was made")
-    expect(page.locator("h1")).to_have_text("second")
+    expect(page.locator("main h1")).to_have_text("second")
     page.click("[aria-label='All actions']")
     page.click("text=Delete the pool…")
     page.check("#dialogs [name=with_content]")
