@@ -13,6 +13,7 @@ import json
 import os
 import re
 import ssl
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -115,7 +116,7 @@ class Bench:
             print(f"round {number}, MB/s: {told}; {most}; {load}", flush=True)
         for name, found in ratios.items():
             if not name.startswith("virsh"):
-                middle = sorted(found)[len(found) // 2]
+                middle = statistics.median(found)
                 print(f"{name:14} {middle:5.2f} of virsh (asked: 0.70)")
         print(f"web process +{self.peak.stop():.1f} MiB at most (asked: +16)")
 

@@ -240,7 +240,9 @@ def _volumes(host: str, reach: judge.Reach) -> dict[str, dict[str, VolumeRecord]
 
 def _forged(host: str) -> frozenset[str]:
     there = mirror.Volume.objects.filter(host=host, is_gone__in=[False], made_as="raw")
-    return frozenset(there.exclude(format__in=_PLAIN).values_list("uuid", flat=True))
+    let_in = image_locks.let_in_on(host)
+    found = there.exclude(format__in=_PLAIN).values_list("uuid", "pool", "name", "format")
+    return frozenset(uuid for uuid, *place in found if tuple(place) not in let_in)
 
 
 def _users(actor: Actor, host: str) -> dict[str, tuple[str, ...]]:

@@ -33,6 +33,17 @@ def unfit_on(host: str) -> frozenset[tuple[str, str]]:
 
 
 @internal("other services ask before they use a volume")
+def let_in_on(host: str) -> frozenset[tuple[str, str, str]]:
+    """Images of a host that were read when they came in, as (UUID of the pool, name, format)."""
+    start = f"pool:{host}:"
+    found = Image.objects.filter(pool__startswith=start, state=FIT)
+    return frozenset(
+        (pool.removeprefix(start), name, kind)
+        for pool, name, kind in found.values_list("pool", "name", "format")
+    )
+
+
+@internal("other services ask before they use a volume")
 def require_fit(ref: Ref, name: str) -> None:
     """Raises Busy for what is still coming in, Invalid for what was refused."""
     why = unfit(ref).get(name)

@@ -26,7 +26,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.core.uploads import UploadRecord, UploadState, Wish
 from kvmweb.hostlink import client
 from kvmweb.services import audit, images, volumes
-from kvmweb.services.guard import guarded, internal
+from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.store.models import AuditEntry, TransferTicket, Upload
 
 log = logging.getLogger(__name__)
@@ -131,6 +131,11 @@ def may(actor: Actor, ref: Ref) -> bool:
 
 
 @guarded("volume.upload", is_audited=False)
+def require(actor: Actor, ref: Ref) -> None:
+    """Before a form is shown: whoever may not send it shall not fill it in."""
+
+
+@sifted("volume.trust")
 def may_trust(actor: Actor, ref: Ref) -> bool:
     """Whether this person may let an image name other files."""
     return judge.can(actor, "volume.trust", ref)

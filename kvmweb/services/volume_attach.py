@@ -9,7 +9,7 @@ from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, sight, volumes
+from kvmweb.services import audit, image_locks, sight, volumes
 from kvmweb.services.guard import guarded, sifted
 
 BUSES = ("virtio", "scsi", "sata")
@@ -38,10 +38,12 @@ def attach(
 ) -> str:
     """ref: of the pool. Now and at the next start; answers the disk's name in the guest.
 
-    Raises: NotFound, Denied for a guest that the actor may not change, Busy with the users.
+    Raises: NotFound, Denied for a guest that the actor may not change, Busy with the users, or
+    while the image is still coming in.
     Source: virDomainAttachDeviceFlags, live and config.
     """
     row = volumes.show(actor, ref, volume)
+    image_locks.require_fit(ref, row.record.name)
     if guest.host != ref.host or not judge.can_see(actor, guest):
         raise NotFound(ref=str(guest))
     if not judge.can(actor, "guest.disks", guest):

@@ -38,6 +38,7 @@ STATES: dict[UploadState, State] = {
     UploadState.REFUSED: State(_("Refused"), "bad", "bad"),
 }
 
+FETCHING = State(_("Being fetched"), "busy", "busy")
 _WHY: dict[str, Text] = {
     Trouble.BACKING: _(
         "The image builds on another file: %(names)s. The host would open that file for every guest"
@@ -127,6 +128,11 @@ class UploadLine:
         return self.record.state in (UploadState.DONE, UploadState.REFUSED)
 
     @property
+    def is_checking(self) -> bool:
+        """Nobody has to do anything: a job or the portal is at work on it."""
+        return self.record.state is UploadState.CHECKING
+
+    @property
     def record_url(self) -> str:
         """Where it is asked about."""
         return f"{links.of(self.record.pool)}uploads/{self.record.id}/"
@@ -136,11 +142,12 @@ def line(record: UploadRecord) -> UploadLine:
     """In the language that is active now."""
     volume = refs.volume_id(record.pool.id, record.name)
     refusals = record.facts.get("refusals", ()) if record.state is UploadState.REFUSED else ()
+    is_fetched = "url" in record.facts and record.state is UploadState.CHECKING
     whys = [record.problem, *(word for word in refusals if word != record.problem)]
     return UploadLine(
         record=record,
         name=volumes.shown_name(record.name),
-        shown=STATES[record.state],
+        shown=FETCHING if is_fetched else STATES[record.state],
         sentence=" ".join(_say(record, word) for word in whys if word),
         notes=[_say(record, word) for word in record.facts.get("notes", ())],
         url=volumes.url(record.pool, volume),

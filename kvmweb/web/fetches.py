@@ -59,6 +59,7 @@ def fetch(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     """A dialog, or a page of its own without htmx; leads to the job."""
     ref = refs.pool(host, str(uuid))
     actor = request.actor  # type: ignore[attr-defined]
+    uploads.require(actor, ref)
     may_trust = uploads.may_trust(actor, ref)
     form = posted(request, FetchForm)
     if request.method == "POST" and form.is_valid():
