@@ -5,7 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-MEASUREMENTS = ("bench.guest_list", "bench.live", "bench.console", "bench.volumes", "bench.transfers")
+MEASUREMENTS = (
+    "bench.guest_list",
+    "bench.live",
+    "bench.console",
+    "bench.volumes",
+    "bench.transfers",
+)
 
 
 def main() -> int:
