@@ -30,10 +30,11 @@ def row(page: Page, name: str) -> object:
 
 
 def test_a_volume_is_made_resized_and_deleted_in_dialogs_and_the_list_follows(
-    sign_in: Callable[..., Page], pool: str, lab: LabHost
+    sign_in: Callable[..., Page], portal: Portal, pool: str, lab: LabHost
 ) -> None:
     page = sign_in("ada")
-    page.goto(pool)
+    page.goto(f"{portal.url}/storage/")
+    page.click("#rows >> text=default")
     page.click("text=Create a volume…")
     page.fill("#dialogs [name=name]", "bad/name")
     page.fill("#dialogs [name=capacity]", "64 MiB")
