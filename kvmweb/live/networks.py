@@ -16,6 +16,7 @@ from kvmweb.live.lists import LIST_ID, Paced, listed
 from kvmweb.live.regions import Cards, Region, shows
 from kvmweb.services import networks, nwfilters, overview, topology
 from kvmweb.ui import networks as face
+from kvmweb.ui import nwfilters as rules
 from kvmweb.ui import topology as wiring
 
 _PARTS = {
@@ -76,6 +77,22 @@ def _filters(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
         return listed("nwfilters/list.html", rev, rows, context)
 
     return [Paced(frozenset({topics.FILTERS, topics.HOSTS}), gather, LIST_ID)]
+
+
+@shows(r"/networks/filters/(?P<host>[a-z0-9-]+)/(?P<uuid>[0-9a-f-]{36})/")
+def _filter(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
+    ref = refs.filter_(found["host"], found["uuid"])
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str]]:
+        try:
+            details = nwfilters.show(actor, ref)
+        except NotFound:
+            return 0, {}
+        context = {"it": details, **rules.shown(details.record, details.host.uri)}
+        html = render_to_string("nwfilters/detail.html#body", context)
+        return details.rev, {f"{ref.dom_id}-body": html.strip()}
+
+    return [Cards(frozenset({topics.of(ref), topics.FILTERS}), gather)]
 
 
 def _cards(actor: Actor, ref: Ref) -> tuple[int, Mapping[str, str]]:

@@ -156,11 +156,12 @@ def delete(actor: Actor, ref: Ref, *, uuid: str) -> None:
 
 @guarded("nwfilter.assign")
 def choice(actor: Actor, ref: Ref, *, mac: str) -> Choice:
-    """The interface of this guest, and the filters of its host. Raises NotFound."""
-    found = next(
-        (it for it in networks.cards(ref.host) if it.ref == ref and it.card.mac == mac.lower()),
-        None,
-    )
+    """The interface of this guest, and the filters of its host. Raises NotFound.
+
+    mac: empty means its first one.
+    """
+    own = (it for it in networks.cards(ref.host) if it.ref == ref)
+    found = next((it for it in own if not mac or it.card.mac == mac.lower()), None)
     if found is None:
         raise NotFound(ref=str(ref))
     rows = mirror.Filter.objects.filter(host=ref.host, is_gone=False).order_by("name_fold")

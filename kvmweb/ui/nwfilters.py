@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.networks import FilterRecord
-from kvmweb.ui import commands
+from kvmweb.ui import commands, xml_text
 from kvmweb.ui.words import Text
 
 _ACTIONS: dict[str, tuple[Text, str]] = {
@@ -41,6 +41,15 @@ def rules(record: FilterRecord) -> list[Rule]:
         label, tone = _ACTIONS.get(action, (action, "calm"))
         found.append(Rule(label, tone, _DIRECTIONS.get(direction, direction), protocol))
     return found
+
+
+def shown(record: FilterRecord, uri: str) -> dict[str, object]:
+    """What its page shows beside the filter itself."""
+    return {
+        "rules": rules(record),
+        "pieces": xml_text.pieces(record.xml),
+        "dumpxml": line(uri, "nwfilter-dumpxml", record.name),
+    }
 
 
 def line(uri: str, verb: str, name: str) -> str:

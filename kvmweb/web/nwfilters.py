@@ -17,7 +17,7 @@ from kvmweb.core import refs
 from kvmweb.core.errors import Denied, Invalid, NotFound, Problem
 from kvmweb.services import nwfilters as desk
 from kvmweb.services import overview, sessions
-from kvmweb.ui import links, xml_text
+from kvmweb.ui import links
 from kvmweb.ui import nwfilters as face
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
@@ -62,9 +62,7 @@ def show(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     details = desk.show(request.actor, refs.filter_(host, str(uuid)))  # type: ignore[attr-defined]
     context = {
         "it": details,
-        "rules": face.rules(details.record),
-        "pieces": xml_text.pieces(details.record.xml),
-        "dumpxml": face.line(details.host.uri, "nwfilter-dumpxml", details.record.name),
+        **face.shown(details.record, details.host.uri),
         "live_rev": details.rev,
     }
     return respond.page(request, "nwfilters/detail.html", context)

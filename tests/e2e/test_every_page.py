@@ -20,7 +20,8 @@ HOSTILE = '"><img src=x onerror=alert(1)>'
 def links(page: Page, portal: Portal) -> set[str]:
     """Addresses of this portal on the page, without what only filters a list."""
     found = set()
-    for href in page.eval_on_selector_all("a[href]", "(all) => all.map((link) => link.href)"):
+    whole = "(all) => all.map((it) => new URL(it.getAttribute('href'), document.baseURI).href)"
+    for href in page.eval_on_selector_all("a[href]", whole):  # a link in a picture has no text
         parts = urlsplit(href)
         if href.startswith(f"{portal.url}/") and not parts.path.endswith(LEAVES):
             found.add(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")))
