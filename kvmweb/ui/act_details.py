@@ -46,7 +46,7 @@ NAMES: dict[str, Text] = {
     "pool": _("Pool"),
     "host": _("Host"),
     "guest": _("Guest"),
-    "machine": _("Machine"),
+    "machine": pgettext_lazy("connection", "Machine"),
     "job": _("Job"),
     "secret": _("Secret"),
     "usage": _("Used for"),
