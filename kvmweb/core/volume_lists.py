@@ -66,7 +66,6 @@ class VolumeRow:
     is_backing_known: bool = True
     forged: bool = False
     lock: str = ""
-    rev: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,6 @@ def _rows(actor: Actor, pool: mirror.Pool, volumes: list[mirror.Volume]) -> tupl
                 is_backing_known=not record.backing or bool(chain and chain[-1] in known),
                 forged=_looks_forged(it, users.get(it.uuid, _NOBODY), inspected.get(it.name, "")),
                 lock=locks.get(it.name, ""),
-                rev=it.rev,
             )
         )
     return tuple(rows)

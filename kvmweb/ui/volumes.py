@@ -155,7 +155,7 @@ def sayings() -> dict[str, Text]:
 
 def row(pool: Ref, found: VolumeRow) -> Row:
     """The row of this volume as the list shows it, made once for all readers that see the same."""
-    return _row(pool, replace(found, rev=0), translation.get_language())
+    return _row(pool, found, translation.get_language())
 
 
 @lru_cache(maxsize=ROWS_KEPT)
