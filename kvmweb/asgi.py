@@ -57,7 +57,6 @@ class PageHandler(ASGIHandler):
         except RequestAborted:
             return
         with closing(body):
-            set_script_prefix(get_script_prefix(scope))
             request, refusal = self.create_request(scope, body)
             response = await self._in_thread(request) if request else cast(HttpResponse, refusal)
             try:
@@ -71,6 +70,8 @@ class PageHandler(ASGIHandler):
         return await loop.run_in_executor(self._threads, run, self._answer, request)
 
     def _answer(self, request: ASGIRequest) -> HttpResponseBase:
+        # Here, not in the loop: asgiref keeps what is set there from a thread it did not make.
+        set_script_prefix(get_script_prefix(request.scope))
         request_started.send(sender=self.__class__, scope=request.scope)
         response: HttpResponseBase = self.get_response(request)
         response._handler_class = self.__class__  # type: ignore[attr-defined]
