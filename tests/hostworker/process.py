@@ -133,9 +133,13 @@ class Listener:
     def guest(self, uuid: str) -> dict[str, Any]:
         return self.mirror["guest"].get(uuid, {})
 
-    def wait_listed(self, timeout_s: float = 15) -> Listener:
-        kinds = {"guest", "pool", "network", "volume", "interface", "nwfilter"}
-        wait_for(lambda: kinds <= self.listed.keys() and bool(self.host), timeout_s, "not listed")
+    def wait_listed(self, timeout_s: float = 15, *, besides: str = "") -> Listener:
+        kinds = {"guest", "pool", "network", "volume", "interface", "nwfilter"} - {besides}
+        wait_for(
+            lambda: kinds <= self.listed.keys() and bool(self.host),
+            timeout_s,
+            lambda: f"not listed: {sorted(kinds - self.listed.keys())}",
+        )
         return self
 
     def wait_state(self, uuid: str, state: str, timeout_s: float = 20) -> dict[str, Any]:

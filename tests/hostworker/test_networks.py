@@ -186,7 +186,7 @@ def test_an_edit_works_at_once_where_it_can_and_says_what_waits(
     )
     assert answer == {"live": True, "pending": True}
     wait_for(lambda: record(heard, uuid).stored is not None, 5, "nothing waits")
-    assert record(heard, uuid).spec.ips == (block,)
+    wait_for(lambda: record(heard, uuid).spec.ips == (block,), 5, "the range is as it was")
     assert (record(heard, uuid).spec.mtu, record(heard, uuid).stored.mtu) == (0, 1400)  # type: ignore[union-attr]
     with pytest.raises(errors.Conflict):
         worker.call("network.edit", uuid=uuid, spec=wire.to_plain(spec), definition_hash=seen)

@@ -58,6 +58,8 @@ EXPECTED = {
     "guest.destroy":        (OFF, OFF, OK, OK, OK, OK, OK, OK),
     "guest.autostart":      (OK,) * 8,
     "guest.describe":       (OK,) * 8,
+    "guest.edit":           (OK,) * 8,
+    "guest.delete":         (OK,) * 8,
 }  # fmt: skip
 
 
@@ -96,7 +98,8 @@ def test_a_qemu_that_does_not_answer_can_only_be_forced_off() -> None:
         if obstacle(word, state=GuestState.RUNNING, is_answering=False, is_agent_connected=True)
         is OK
     }
-    assert possible == {"guest.destroy", "guest.autostart", "guest.describe"}
+    kept = {"guest.autostart", "guest.describe", "guest.edit", "guest.delete"}
+    assert possible == {"guest.destroy", *kept}
 
 
 def test_to_start_afresh_both_rights_are_needed() -> None:
@@ -109,11 +112,12 @@ def test_to_start_afresh_both_rights_are_needed() -> None:
 def test_the_table_knows_only_verbs_that_the_judge_knows() -> None:
     assert set(power.RIGHTS) <= set(VERBS)
     assert {TABLE[word].right for word in presses.WORDS & set(TABLE)} <= set(power.RIGHTS)
-    assert set(power.RIGHTS) <= ROLES["editor"]
+    assert set(power.RIGHTS) - {"guest.delete"} <= ROLES["editor"]
+    assert set(power.RIGHTS) <= ROLES["creator"]
 
 
 @pytest.mark.django_db
-def test_offers_follow_the_role_and_cost_one_look_at_the_rights(
+def test_offers_follow_the_role_and_cost_one_look_at_rights_and_maintenance(
     django_assert_num_queries: object,
 ) -> None:
     mirrored(1, 2, state=GuestState.RUNNING)
@@ -121,7 +125,7 @@ def test_offers_follow_the_role_and_cost_one_look_at_the_rights(
     guests = list(mirror.Guest.objects.order_by("pk"))
     host = mirror.HostMirror.objects.get(host="east")
     power.offers(operator, guests[0], host)
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(2):  # type: ignore[operator]
         offered = power.offerer(operator)
         found = [{offer.verb: offer for offer in offered(guest, host)} for guest in guests]
     assert found[0]["guest.shutdown"].is_possible

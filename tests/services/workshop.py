@@ -126,10 +126,11 @@ class Workshop:
         return wire.from_plain(GuestRecord, {**plain, "xml": ""})
 
     def volumes(self, pool: str = "default") -> list[str]:
-        """Their names, as libvirt says."""
+        """Their names, as libvirt says; not those that were there before the workshop opened."""
         self.lab.virsh("pool-refresh", pool)
         lines = self.lab.virsh("vol-list", pool).splitlines()
-        return [line.split()[0] for line in lines if line.strip()]
+        before = {path.name for path in self._before} if pool == "default" else set()
+        return [name for line in lines if line.strip() if (name := line.split()[0]) not in before]
 
     def disk(self, name: str, *, size: str = "8M", backing: str = "", is_seen: bool = True) -> None:
         """An image in the pool."""
