@@ -13,7 +13,7 @@ from tests.e2e.portal import Portal
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
 LEAST = 15
-LEAVES = ("/sign-out/", "/export/", "/definition/")
+LEAVES = ("/sign-out/", "/export/", "/definition/", "/download/")
 HOSTILE = '"><img src=x onerror=alert(1)>'
 
 

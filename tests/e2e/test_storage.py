@@ -15,11 +15,15 @@ pytestmark = [pytest.mark.lab, pytest.mark.browser]
 
 @pytest.fixture
 def pool(lab: LabHost, portal: Portal) -> Iterator[str]:
-    """The address of the lab's pool, emptied afterwards."""
-    uuid = lab.virsh("pool-uuid", "default")
-    yield f"{portal.url}/storage/lab/{uuid}/"
+    """The address of the lab's pool, empty before and after."""
+    empty(lab)
+    yield f"{portal.url}/storage/lab/{lab.virsh('pool-uuid', 'default')}/"
     if "inactive" in lab.virsh("pool-info", "default"):
         lab.virsh("pool-start", "default")
+    empty(lab)
+
+
+def empty(lab: LabHost) -> None:
     for path in (lab.folder / "lib/images").iterdir():
         path.rmdir() if path.is_dir() else path.unlink()
     lab.virsh("pool-refresh", "default")
@@ -43,7 +47,7 @@ def test_a_volume_is_made_resized_and_deleted_in_dialogs_and_the_list_follows(
     page.fill("#dialogs [name=name]", "fresh.qcow2")
     page.click("#dialogs button[type=submit]")
     expect(row(page, "fresh.qcow2")).to_contain_text("64 MiB")
-    page.click("#rows button[data-menu-url]")
+    row(page, "fresh.qcow2").locator("button[data-menu-url]").click()
     page.click("#row-menu >> text=Resize…")
     page.fill("#dialogs [name=capacity]", "96M")
     page.click("#dialogs button[type=submit]")
