@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.portal import Portal
@@ -32,7 +32,11 @@ def open_guest(page: Page, portal: Portal, uuid: str, port: str = "") -> Page:
 
 
 def terminal_says(page: Page, text: str, timeout: float = 15_000) -> None:
-    page.wait_for_function(f"(text) => ({TEXT})().includes(text)", arg=text, timeout=timeout)
+    says = f"(text) => ({TEXT})().includes(text)"
+    try:
+        page.wait_for_function(says, arg=text, timeout=timeout)
+    except Error:
+        raise AssertionError(f"not {text!r} but {page.evaluate(TEXT)!r}") from None
 
 
 def test_type_into_a_serial_console_and_see_the_screen(
@@ -141,7 +145,8 @@ def test_several_ports_a_window_of_its_own_and_a_small_screen(
     open_guest(small, portal, uuid, "serial:serial0")
     expect(small.locator(".console-state")).to_contain_text("You have the keyboard")
     small.locator(".console-terminal").click()
-    small.keyboard.type("sleep 1000\n")
+    small.keyboard.type("echo asleep-$((1+1)); sleep 1000\n")
+    terminal_says(small, "asleep-2")
     small.get_by_role("button", name="Ctrl", exact=True).click()
     small.locator("[data-touch]").click()
     small.keyboard.type("c")
