@@ -57,6 +57,7 @@ def check(
         _overlaps(block, spec, others, around, own_bridge, found)
     _clashes(spec.reservations, found)
     _dns(spec, found)
+    _plain(spec, found)
     _numbers(spec, found)
     return found
 
@@ -283,8 +284,6 @@ def _dns(spec: NetworkSpec, found: Findings) -> None:
     twice = next((ip for ip, n in Counter(it.ip for it in spec.dns_hosts).items() if n > 1), None)
     if twice:
         found.add("dns_hosts", _("%(ip)s has two lines: write its names in one.") % {"ip": twice})
-    if any(not it.value.isprintable() for it in spec.dns_texts):
-        found.add("dns_texts", _("Characters that cannot be seen are not possible here."))
     for srv in spec.dns_services:
         if not 0 <= srv.port <= 65_535 or srv.priority > 65_535 or srv.weight > 65_535:
             found.add("dns_services", _("Port, priority and weight are at most 65535."))
@@ -311,6 +310,32 @@ def _numbers(spec: NetworkSpec, found: Findings) -> None:
     paths = [it.tftp_root for it in spec.ips if it.tftp_root]
     if any(not path.startswith("/") or ".." in path.split("/") for path in paths):
         found.add("tftp_root", _("A whole path of a folder on the host."))
+
+
+def _plain(spec: NetworkSpec, found: Findings) -> None:
+    """dnsmasq reads its settings line by line: a second line would be one more of them."""
+    services = [f"{it.service}{it.domain}{it.target}" for it in spec.dns_services]
+    values = {
+        "dns_texts": [f"{it.name}{it.value}" for it in spec.dns_texts],
+        "dns_services": services,
+        "tftp_root": [it.tftp_root for it in spec.ips],
+        "boot_file": [it.boot_file for it in spec.ips],
+        "boot_server": [it.boot_server for it in spec.ips],
+    }
+    for name, written in values.items():
+        if not "".join(written).isprintable():
+            found.add(name, _("Characters that cannot be seen are not possible here."))
+    for block in spec.ips:
+        if block.boot_server and not _is_address(block.boot_server):
+            found.add("boot_server", _("This is not an address."))
+
+
+def _is_address(written: str) -> bool:
+    try:
+        ipaddress.ip_address(written)
+    except ValueError:
+        return False
+    return True
 
 
 def _called(it: Neighbour) -> str:
