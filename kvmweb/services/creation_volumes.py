@@ -61,7 +61,8 @@ def fill(
         flow.settimeout(SILENT_S)
         try:
             sent = 0
-            while sent < length and (piece := content.read(min(PIECE, length - sent))):
+            read = getattr(content, "read1", content.read)  # what is there, not all of it
+            while sent < length and (piece := read(min(PIECE, length - sent))):
                 flow.sendall(piece)
                 sent += len(piece)
                 if report:

@@ -13,8 +13,9 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urljoin, urlsplit
@@ -29,7 +30,24 @@ SILENT_S = 30.0
 REDIRECTS = 5
 LENGTH_MAX = 2000
 SCHEMES = ("http", "https", "ftp")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PORTS = {"http": 80, "https": 443, "ftp": 21}
+_ANSWER_S = 60.0
+"""Until the headers are there, however slowly they come."""
+_NEVER = tuple(
+    ipaddress.ip_network(net)
+    for net in (
+        "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "::/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b:1::/48",
+        "fec0::/10",
+    )
+)
+"""Inner ones that Python takes for global: metadata of clouds, relays, old ways to write IPv4."""
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +57,20 @@ class Source:
     body: BinaryIO
     size: int
 
+    def some(self, most: int) -> bytes:
+        """What is there, without waiting for all of it; nothing at the end."""
+        read: Callable[[int], bytes] = getattr(self.body, "read1", self.body.read)
+        return read(most)
+
 
 @internal("the service that asks has judged")
 def check(url: str) -> None:
     """What can be said of an address without reaching it. Raises Invalid."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         has_port = parts.port is None or 0 < parts.port < 65536
-    except ValueError:
-        has_port = False
+    except ValueError as error:
+        raise Invalid("this is not an address") from error
     if parts.scheme not in SCHEMES or not parts.hostname or not has_port or len(url) > LENGTH_MAX:
         raise Invalid("an address begins with https://, http:// or ftp://")
     if any(char.isspace() or ord(char) < 32 for char in url) or parts.username or parts.password:
@@ -69,9 +92,7 @@ def opened(url: str) -> Iterator[Source]:
                 if isinstance(found, Source):
                     yield found
                     return
-                if urlsplit(url).scheme == "https" and urlsplit(found).scheme == "http":
-                    raise Denied("a redirect from https to http")
-                url = found
+                url = _onward(url, found)
         raise Invalid("too many redirects")
     except ftplib.error_perm as error:
         raise NotFound(str(error)[:200]) from error
@@ -79,8 +100,22 @@ def opened(url: str) -> Iterator[Source]:
         raise Invalid(f"certificate: {error.verify_message}") from error
     except TimeoutError as error:
         raise Busy("it does not answer") from error
-    except (OSError, http.client.HTTPException, ftplib.Error) as error:
+    except UnicodeError as error:
+        raise Invalid("an address has no letters but ASCII ones") from error
+    except (OSError, EOFError, http.client.HTTPException, ftplib.Error) as error:
         raise Busy(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def _onward(url: str, said: str) -> str:
+    """Where a redirect leads. Raises Denied where it would lose what https gives."""
+    try:
+        found = urljoin(url, said)
+        scheme = urlsplit(found).scheme
+    except ValueError as error:
+        raise Invalid("a redirect to no address") from error
+    if urlsplit(url).scheme == "https" and scheme in ("http", "ftp"):
+        raise Denied(f"a redirect from https to {scheme}")
+    return found
 
 
 @internal("the service that asks has judged")
@@ -100,25 +135,55 @@ def addresses(host: str, port: int) -> list[str]:
 def _is_inner(address: str) -> bool:
     number = ipaddress.ip_address(address.partition("%")[0])
     number = getattr(number, "ipv4_mapped", None) or number
-    allowed = (ipaddress.ip_network(net, strict=False) for net in settings.KVMWEB_FETCH_INNER)
-    if any(number in net for net in allowed if net.version == number.version):
+    if _is_allowed(number):
         return False
+    return any(_is_private(it) and not _is_allowed(it) for it in (number, *_carried(number)))
+
+
+def _is_allowed(number: Address) -> bool:
+    allowed = (ipaddress.ip_network(net, strict=False) for net in settings.KVMWEB_FETCH_INNER)
+    return any(number in net for net in allowed if net.version == number.version)
+
+
+def _is_private(number: Address) -> bool:
+    if any(number in net for net in _NEVER if net.version == number.version):
+        return True
     return not number.is_global or number.is_multicast
+
+
+def _carried(number: Address) -> Iterator[Address]:
+    """The IPv4 addresses that a gateway would make of this one of IPv6."""
+    if isinstance(number, ipaddress.IPv6Address):
+        if number.sixtofour:
+            yield number.sixtofour
+        if number in _NAT64:
+            yield ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)
 
 
 def _reached(host: str, port: int) -> socket.socket:
     last: OSError | None = None
     for address in addresses(host, port):
         try:
-            return socket.create_connection((address, port), CONNECT_S)
+            line = socket.create_connection((address, port), CONNECT_S)
         except OSError as error:
             last = error
+            continue
+        _refuse_ourselves(line, host)
+        return line
     raise last or OSError("no address")
+
+
+def _refuse_ourselves(line: socket.socket, host: str) -> None:
+    """A global address of this very machine leads past its firewall. Raises Denied."""
+    own, theirs = str(line.getsockname()[0]), str(line.getpeername()[0])
+    if own == theirs and not _is_allowed(ipaddress.ip_address(own.partition("%")[0])):
+        line.close()
+        raise Denied(f"{host[:100]} leads to this machine")
 
 
 @contextmanager
 def _http(url: str) -> Iterator[Source | str]:
-    """The answer, or where it redirects to."""
+    """The answer, or where it says that it is."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     line = http.client.HTTPConnection(host, port, timeout=SILENT_S)
@@ -132,9 +197,10 @@ def _http(url: str) -> Iterator[Source | str]:
         target = f"{path}?{parts.query}" if parts.query else path
         asked = {"Accept-Encoding": "identity", "User-Agent": "kvmweb", "Connection": "close"}
         line.request("GET", target, headers=asked)
-        answer = line.getresponse()
+        with _hurried(raw):
+            answer = line.getresponse()
         if answer.status in (301, 302, 303, 307, 308):
-            yield urljoin(url, answer.headers.get("Location", ""))
+            yield answer.headers.get("Location", "")
             return
         _require_ok(answer.status)
         yield Source(cast(BinaryIO, answer), _length(answer.headers.get("Content-Length", "")))
@@ -148,18 +214,45 @@ def _ftp(url: str) -> Iterator[Source]:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS["ftp"]
     line = ftplib.FTP(timeout=SILENT_S)  # noqa: S321 - people's mirrors speak it
-    address = addresses(host, port)[0]
     try:
-        line.connect(address, port, CONNECT_S)
+        raw = _reached(host, port)
+        raw.settimeout(SILENT_S)
+        line.sock, line.af = raw, raw.family  # as its connect() does, which asks for names again
+        line.file = raw.makefile("r", encoding=line.encoding)
+        line.welcome = line.getresp()
         line.login()
         line.voidcmd("TYPE I")
         path = unquote(parts.path)
+        if not path.isprintable():
+            raise Invalid("a path of FTP is one line")
         size = _length(str(line.size(path) or ""))
         with line.transfercmd(f"RETR {path}") as data, data.makefile("rb") as body:
             data.settimeout(SILENT_S)
             yield Source(cast(BinaryIO, body), size)
     finally:
         line.close()
+
+
+@contextmanager
+def _hurried(line: socket.socket) -> Iterator[None]:
+    """Who sends a byte now and then is cut off: every single wait would be short enough."""
+
+    is_cut = threading.Event()
+
+    def cut() -> None:
+        is_cut.set()
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_ANSWER_S, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if is_cut.is_set():
+        raise TimeoutError
 
 
 def _require_ok(status: int) -> None:
@@ -170,6 +263,6 @@ def _require_ok(status: int) -> None:
 
 
 def _length(said: str) -> int:
-    if not said.isdigit() or len(said) > 18 or not int(said):
+    if not (said.isascii() and said.isdigit()) or len(said) > 18 or not int(said):
         raise Invalid("the server does not say how large the file is")
     return int(said)

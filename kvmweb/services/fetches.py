@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import socket
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -45,11 +46,18 @@ def begin(actor: Actor, ref: Ref, wish: FetchWish) -> UUID:
         raise errors.Invalid(fields={"url": invalid.detail}) from invalid
     name = wish.name or unquote(urlsplit(wish.url).path.rpartition("/")[2])
     known = Wish(name, 1, wish.format, "", wish.sha256, bool(wish.sha256), wish.is_trusted)
-    upload = uploads.claim(actor, ref, known, UploadState.CHECKING, facts={"url": wish.url})
+    facts = {"url": _shown(wish.url)}
+    upload = uploads.claim(actor, ref, known, UploadState.CHECKING, facts=facts)
     steps = [works.waiting(word, name) for word in ("reach", "fetch", "inspect")]
     job = jobs.ask(actor, "volume.fetch", steps, upload=str(upload.pk), url=wish.url)
     Upload.objects.filter(pk=upload.pk).update(job=job)
     return job
+
+
+def _shown(url: str) -> str:
+    """An address as others may read it: a signature or token in its query is a key to the file."""
+    plain, mark, _query = url.partition("?")
+    return f"{plain}?…" if mark else plain
 
 
 @works.carries("volume.fetch")
@@ -57,6 +65,7 @@ def _fetch(work: Work, arguments: Arguments) -> None:
     upload = Upload.objects.get(pk=arguments["upload"])
     work.undo("fetch.give_up", upload=arguments["upload"])
     try:
+        work.require("volume.upload", Ref.parse(upload.pool))
         _carry(work, upload, arguments["url"])
     except errors.Problem as problem:
         code = "cancelled" if isinstance(problem, errors.Cancelled) else problem.code
@@ -76,7 +85,7 @@ def _give_up(*, upload: str) -> None:
 
 def _carry(work: Work, upload: Upload, url: str) -> None:
     ref = Ref.parse(upload.pool)
-    with work.step("reach", url[:200]):
+    with work.step("reach", _shown(url)[:200]):
         entered = fetch_line.opened(url)
         source = entered.__enter__()
     try:
@@ -110,6 +119,7 @@ def _move(work: Work, ref: Ref, upload: Upload, source: Source) -> str:
         line.settimeout(VERDICT_S)
         try:
             while piece := _piece(source, upload.size - done):
+                work.check()
                 digest.update(piece)
                 line.sendall(piece)
                 done += len(piece)
@@ -130,8 +140,8 @@ def _piece(source: Source, left: int) -> bytes:
     if left <= 0:
         return b""
     try:
-        return source.body.read(min(PIECE, left))
-    except OSError as error:
+        return source.some(min(PIECE, left))
+    except (OSError, http.client.HTTPException) as error:
         raise errors.Busy(f"the connection broke off: {error}") from error
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import configparser
 import posixpath
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 
 from django.utils.translation import gettext as _
 
@@ -19,6 +21,7 @@ from kvmweb.services import fetch_line
 from kvmweb.services.marks import internal
 
 INFO_MAX = 1024**2
+WHOLE_S = 30.0
 KERNEL_MAX = 256 * 1024**2
 INITRD_MAX = 2 * 1024**3
 _INFOS = (".treeinfo", "treeinfo")
@@ -94,12 +97,25 @@ def _text(url: str) -> str | None:
     """A small file; None where there is none."""
     try:
         with opened(url, INFO_MAX) as source:
-            return source.body.read(source.size).decode("utf-8", "replace")
+            return _whole(source).decode("utf-8", "replace")
     except NotFound as problem:
         if "no address" in problem.detail:
             said = _("%(url)s: there is no such name.")
             raise _wrong(said % _named(url)) from problem
         return None
+
+
+def _whole(source: fetch_line.Source) -> bytes:
+    """All of a small file, within WHOLE_S: somebody waits for the page. Raises Busy."""
+    until, found = time.monotonic() + WHOLE_S, b""
+    try:
+        while len(found) < source.size and (piece := source.some(source.size - len(found))):
+            found += piece
+            if time.monotonic() > until:
+                raise Busy("it is too slow")
+    except (OSError, HTTPException) as error:
+        raise Busy("the connection broke off") from error
+    return found
 
 
 def _is_there(url: str, most: int) -> bool:

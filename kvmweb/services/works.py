@@ -20,10 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kvmweb.access import judge
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Cancelled, Problem
+from kvmweb.core.errors import Cancelled, Denied, Problem
 from kvmweb.core.jobs import JobState
 from kvmweb.core.refs import Ref
+from kvmweb.services import audit
 from kvmweb.services.marks import internal
 from kvmweb.store.models import Job
 
@@ -103,6 +105,12 @@ class Work:
         """Go on? Raises Cancelled."""
         if self.is_cancelled:
             raise Cancelled("somebody cancelled this job")
+
+    def require(self, verb: str, ref: Ref) -> None:
+        """The right for which it was asked still stands. Raises Denied, and the audit says so."""
+        if not judge.can(self.actor, verb, ref):
+            audit.note(self.actor, verb, ref, outcome=Denied.code)
+            raise Denied(verb=verb, ref=str(ref))
 
     def undo(self, act: str, **args: Any) -> None:
         """Say how to take back what is about to be made; it is written when this returns."""
