@@ -161,8 +161,8 @@ async def _until_left(receive: Receive) -> None:
 
 
 async def _send_head(send: Send, status: int, listed: list[tuple[bytes, bytes]]) -> None:
-    common = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "http.response.start", "status": status, "headers": listed + common})
+    found = [*listed, *transfers.SAFE]
+    await send({"type": "http.response.start", "status": status, "headers": found})
 
 
 def _described(about: Download, part: Part) -> list[tuple[bytes, bytes]]:

@@ -37,6 +37,13 @@ TICKET = b"x-transfer-ticket"
 SILENT_S = 30.0
 """Who neither sends nor takes anything for so long has left."""
 GONE = (OSError, RuntimeError)
+SAFE = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""Headers of every answer: what Django's middlewares say of pages, for what is no page."""
 _pool = ThreadPoolExecutor(16, thread_name_prefix="transfers")
 
 
@@ -101,10 +108,11 @@ async def by_ticket(scope: Scope, way: str, ref: Ref) -> tuple[Actor, str, UUID 
 
     A browser's request must come from one of our own pages; a command line names no origin.
     """
-    if b"origin" in headers(scope) and not entrance.is_own_origin(dict(scope)):
+    address, is_https = entrance.client_of(dict(scope))
+    seen = {**scope, "scheme": "https"} if is_https else dict(scope)
+    if b"origin" in headers(scope) and not entrance.is_own_origin(seen):
         raise Denied("not our page", ref=str(ref))
     secret = headers(scope).get(TICKET, b"").decode("latin-1")
-    address = (scope.get("client") or ("", 0))[0]
     actor, ticket = await desk(uploads_line.holder, secret, way, ref, address)
     return actor, ticket.name, ticket.upload_id
 
@@ -114,7 +122,7 @@ async def by_cookie(scope: Scope) -> Actor | None:
     found: list[Actor | None] = [None]
 
     async def inner(known: Scope, _receive: Receive, _send: Send) -> None:
-        address = (known.get("client") or ("", 0))[0]
+        address, _is_https = entrance.client_of(dict(known))
         ask = sync_to_async(people.actor_of)
         found[0] = await ask(known["user"], known["session"], address)
 
@@ -128,8 +136,8 @@ async def answer(send: Send, status: int, said: dict[str, Any]) -> None:
     listed = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
         (b"connection", b"close"),
+        *SAFE,
     ]
     await send({"type": "http.response.start", "status": status, "headers": listed})
     await send({"type": "http.response.body", "body": body})

@@ -90,7 +90,7 @@ async def _move(
             verdict = await _verdict(line, hearing)
     finally:
         line.close()
-    return await desk(uploads_line.settle, upload, verdict)
+    return await desk(uploads_line.settle, upload, opened.start, verdict)
 
 
 async def _pump(receive: Receive, line: socket.socket, left: int) -> None:

@@ -33,9 +33,10 @@ _RESUMABLE = ("host-down", "busy", "fault")
 
 @dataclass(slots=True)
 class Opened:
-    """Where the data goes. left: bytes that may still come."""
+    """Where the data goes. start: of its first byte; left: bytes that may still come."""
 
     line: socket.socket
+    start: int
     left: int
 
 
@@ -86,7 +87,7 @@ def take(actor: Actor, ref: Ref, upload_id: UUID, offset: int) -> Opened:
         if isinstance(problem, errors.NotFound):
             uploads.refuse(upload, "gone", problem.detail)
         raise
-    return Opened(line, left)
+    return Opened(line, offset, left)
 
 
 @guarded("volume.upload", is_audited=False)
@@ -104,15 +105,16 @@ def may_go_on(actor: Actor, ref: Ref, verb: str) -> bool:
 
 
 @open_to_all("ends what a request was let in for; the right may be gone by now, the data is not")
-def settle(upload_id: UUID, verdict: Verdict) -> UploadRecord | None:
+def settle(upload_id: UUID, start: int, verdict: Verdict) -> UploadRecord | None:
     """A request has ended: what libvirt confirmed is safe; with the last byte the image is read.
 
-    None when it was given up meanwhile.
+    start: where its data began; another request may have gone on meanwhile for one that hung, and
+    what both have sent counts once. None when it was given up meanwhile.
     """
     upload = Upload.objects.filter(pk=upload_id, state=UploadState.MOVING).first()
     if upload is None:
         return None
-    upload.offset = min(upload.size, upload.offset + verdict.moved)
+    upload.offset = max(upload.offset, min(upload.size, start + verdict.moved))
     upload.moved_at = timezone.now()
     upload.held_until = None
     upload.save(update_fields=["offset", "moved_at", "held_until"])
