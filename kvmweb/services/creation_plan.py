@@ -82,10 +82,7 @@ def _machine(
         faults["vcpus"] = _("1 to %(n)d.") % {"n": limit}
     elif vcpus_max > limit:
         faults["vcpus_max"] = _("At most %(n)d.") % {"n": limit}
-    if wish.memory < MEMORY_MIN:
-        faults["memory"] = _("At least %(size)s.") % {"size": sizes.typed(MEMORY_MIN)}
-    elif ground.record.memory and wish.memory > ground.record.memory:
-        faults["memory"] = _("The host has %(size)s.") % {"size": _about(ground.record.memory)}
+    _check_memory(wish.memory, memory_max, ground.record.memory, faults)
     if facts is None and ground.record.domains:
         faults["virt_type"] = _("This host does not offer that.")
     return GuestSpec(
@@ -108,6 +105,16 @@ def _machine(
         video=creation_devices.video(ground, virt_type, system),
         is_local_time=bool(system and system.is_windows),
     )
+
+
+def _check_memory(now: int, most: int, there: int, faults: dict[str, str]) -> None:
+    """there: what the host has; 0 where it does not say."""
+    if now < MEMORY_MIN:
+        faults["memory"] = _("At least %(size)s.") % {"size": sizes.typed(MEMORY_MIN)}
+    elif there and now > there:
+        faults["memory"] = _("The host has %(size)s.") % {"size": _about(there)}
+    elif there and most > there:
+        faults["memory_max"] = _("More than the host has.")
 
 
 def _chipset(ground: Ground, system: System | None) -> str:

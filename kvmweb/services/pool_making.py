@@ -148,6 +148,8 @@ def create_default(actor: Actor, ref: Ref) -> UUID:
     if mirror.Pool.objects.filter(host=ref.host, name=DEFAULT, is_gone__in=[False]).exists():
         raise Invalid(_("A pool of this name is there already."))
     spec = PoolSpec(DEFAULT, "dir", target=pool_roots.STANDARD)
+    if wrong := _place_faults(ref.host, spec):
+        raise Invalid("; ".join(wrong.values()), fields=wrong)
     steps = [waiting(word, DEFAULT) for word in ("define-pool", "build-pool", "start-pool")]
     return jobs.ask(
         actor, "pool.create", steps, host=ref.host, spec=wire.to_plain(spec), overwrite=False,
@@ -232,6 +234,7 @@ def _place_faults(host: str, spec: PoolSpec) -> dict[str, str]:
 @carries("pool.create")
 def _create(work: Work, arguments: Arguments) -> None:
     host, spec = arguments["host"], dict(arguments["spec"])
+    work.require("pool.create", refs.host(host))
     with work.step("define-pool"):
         uuid = client.call(host, "pool.define", spec=spec)
         work.undo("pool.undefine", host=host, pool=uuid)

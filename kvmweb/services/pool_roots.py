@@ -114,6 +114,8 @@ def fault(host: str, path: str) -> str:
     real, *really = client.call(host, "pool.resolve", paths=[path, *roots])
     if not _is_below(real, tuple(really)):
         return _("This path leads through a link to a place that is not allowed.")
+    if _is_below(real, NEVER):
+        return _("This belongs to the system itself.")
     return _portal_fault(real)
 
 
