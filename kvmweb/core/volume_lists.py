@@ -39,6 +39,8 @@ class Users:
     seen: tuple[User, ...] = ()
     hidden: int = 0
     more: int = 0
+    is_read_raw: bool = False
+    """One of the hidden reads it as raw, whatever it looks like."""
 
     def __bool__(self) -> bool:
         return bool(self.seen or self.hidden)

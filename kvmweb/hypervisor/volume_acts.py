@@ -59,16 +59,21 @@ def clone(
     source_pool: str,
     source: str,
     image_format: str = "",
+    source_format: str = "",
 ) -> str:
     """A new volume in pool `uuid` with the content of another, in this format; blocks until done.
 
-    Answers its path. Raises: Exists, Busy (a running guest writes to it), Invalid, Fault.
+    source_format: what the original was when somebody looked at it; another one now may be read
+    as something that names other files. Answers its path.
+    Raises: Exists, Busy (a running guest writes to it), Conflict, Invalid, Fault.
     """
     with pools.translated():
         original = pools.find(connection, source_pool).storageVolLookupByName(source)
         refuse_while_used(connection, source_pool, original, only_running=True)
-        capacity = xml.parse(original.XMLDesc(0)).capacity
-        wanted = xml.build(VolumeSpec(name, capacity, image_format))
+        seen = xml.parse(original.XMLDesc(0))
+        if source_format and seen.format != source_format:
+            raise errors.Conflict(f"it is {seen.format} now, not {source_format}")
+        wanted = xml.build(VolumeSpec(name, seen.capacity, image_format))
         made = pools.find(connection, uuid).createXMLFrom(wanted, original, 0)
         return str(made.path())
 

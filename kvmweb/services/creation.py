@@ -253,7 +253,8 @@ def _users(actor: Actor, host: str) -> dict[str, tuple[str, ...]]:
     uses = mirror.DiskUse.objects.filter(host=host, guest__is_gone__in=[False])
     for place, uuid, name in uses.values_list("place", "guest__uuid", "guest__name"):
         found[place].append(name if reach.covers(refs.guest(host, uuid)) else "")
+    seen = judge.reach(actor, "pool.view")
     above = mirror.Volume.objects.filter(host=host, is_gone__in=[False]).exclude(backing_place="")
-    for place, name in above.values_list("backing_place", "name"):
-        found[place].append(name)
+    for place, pool, name in above.values_list("backing_place", "pool", "name"):
+        found[place].append(name if seen.covers(refs.pool(host, pool)) else "")
     return {path: tuple(names) for path, names in found.items()}

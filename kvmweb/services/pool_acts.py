@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from kvmweb.access import judge
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Busy, Invalid, NotFound
+from kvmweb.core.errors import Busy, Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import audit, jobs, power_line, volume_users, volumes
@@ -68,6 +70,8 @@ def delete(
     there = list(volumes.all_of(ref))
     if with_volumes and not pool.record["is_active"]:
         raise Invalid("a stopped pool shows no volumes")
+    if (with_volumes or with_content) and not judge.can(actor, "volume.delete", ref):
+        raise Denied(verb="volume.delete", ref=str(ref))
     if with_volumes or with_content:
         _refuse_while_used(actor, ref, pool.name, there)
     audit.running().detail.update(with_volumes=with_volumes, with_content=with_content)
@@ -103,6 +107,7 @@ def _refuse_while_used(actor: Actor, ref: Ref, name: str, there: list[Any]) -> N
 def _delete(work: Work, arguments: Arguments) -> None:
     """The words of the steps that were asked for are those that are done."""
     host, pool = arguments["host"], {"uuid": arguments["pool"]}
+    work.require("pool.delete", refs.pool(host, arguments["pool"]))
     wanted = {step["word"] for step in work.steps}
     if "delete-volumes" in wanted:
         with work.step("delete-volumes"):

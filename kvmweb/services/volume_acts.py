@@ -22,7 +22,7 @@ from kvmweb.core.volume_lists import Users
 from kvmweb.core.volumes import PREALLOCATIONS
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, image_locks, jobs, volume_users, volumes
+from kvmweb.services import audit, image_locks, jobs, volume_reach, volume_users, volumes
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.services.works import waiting
 
@@ -140,11 +140,14 @@ def clone(
         wrong["name"] = _("A volume of this name is in the pool already.")
     if wrong:
         raise Invalid(fields=wrong)
+    volume_reach.require(actor, ref, row, "volume.clone")
+    volume_reach.require_honest(forged=volumes.show(actor, ref, volume).forged)
     _refuse_while_written(actor, ref, row)
     audit.running().detail.update(volume=row.name, name=name, pool=str(into))
     return jobs.ask(
         actor, "volume.clone", [waiting("copy", name)], host=ref.host, pool=into.id, name=name,
         source_pool=ref.id, source=row.name, image_format=image_format,
+        source_format=row.record["format"],
     )  # fmt: skip
 
 
@@ -192,12 +195,18 @@ def _space_fault(pool: PoolRecord, wanted: Wanted) -> str:
 
 
 def _base(actor: Actor, ref: Ref, wanted: Wanted, wrong: dict[str, str]) -> mirror.Volume | None:
-    """The volume to build on. Raises NotFound for one whose pool the actor does not see."""
+    """The volume to build on. Raises NotFound for one in a pool that the actor may not use.
+
+    What is made on it reads all of it.
+    """
     base = wanted.base
     if base is None or base.host != ref.host:
         raise NotFound(ref=str(base))
     pool = volumes.pool_of(actor, base)
+    if not judge.can(actor, "volume.attach", pool):
+        raise NotFound(ref=str(base))
     row = _fit_row(pool, base.id)
+    volume_reach.require(actor, pool, row, "volume.attach")
     shown = volumes.show(actor, pool, base.id)
     if shown.forged:
         wrong["base"] = _("This volume looks like another format than it was made as.")

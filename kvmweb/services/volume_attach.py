@@ -9,7 +9,7 @@ from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, image_locks, sight, volumes
+from kvmweb.services import audit, image_locks, sight, volume_reach, volumes
 from kvmweb.services.guard import guarded, sifted
 
 BUSES = ("virtio", "scsi", "sata")
@@ -39,7 +39,7 @@ def attach(
     """ref: of the pool. Now and at the next start; answers the disk's name in the guest.
 
     Raises: NotFound, Denied for a guest that the actor may not change, Busy with the users, or
-    while the image is still coming in.
+    while the image is still coming in, Invalid for one that reads what the actor may not use.
     Source: virDomainAttachDeviceFlags, live and config.
     """
     row = volumes.show(actor, ref, volume)
@@ -50,6 +50,7 @@ def attach(
         raise Denied(verb="guest.disks", ref=str(guest))
     if bus not in BUSES or device not in ("disk", "cdrom"):
         raise Invalid("no such bus or device")
+    volume_reach.require(actor, ref, volumes.volume_row(ref, volume), "volume.attach")
     audit.running().detail.update(volume=row.record.name, guest=str(guest))
     return str(
         client.call(

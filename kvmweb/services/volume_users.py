@@ -41,6 +41,7 @@ def of_volumes(
     reaches = judge.reaches(actor, ("guest.view", "pool.view"))
     seen: dict[str, list[User]] = defaultdict(list)
     hidden: dict[str, int] = defaultdict(int)
+    raw: set[str] = set()
     for part in _chunks(volumes):
         of_place: dict[str, list[str]] = defaultdict(list)
         for volume in part:
@@ -54,7 +55,11 @@ def of_volumes(
                     seen[uuid].append(user)
                 else:
                     hidden[uuid] += 1
-    return {uuid: Users(tuple(seen[uuid]), hidden[uuid]) for uuid in {*seen, *hidden}}
+                    raw.update({uuid} if user.reads_as == "raw" else ())
+    return {
+        uuid: Users(tuple(seen[uuid]), hidden[uuid], is_read_raw=uuid in raw)
+        for uuid in {*seen, *hidden}
+    }
 
 
 @internal("the noun's own service carries the mark")

@@ -21,6 +21,7 @@ LOOK_S = 1.0
 @carries("volume.create")
 def _create(work: Work, arguments: Arguments) -> None:
     host, pool, wanted = arguments["host"], arguments["pool"], arguments["wanted"]
+    work.require("volume.create", refs.pool(host, pool))
     with work.step("fill"):
         _made(work, host, pool, wanted["name"])
         growth = _Growth(host, pool, wanted["name"], wanted["capacity"])
@@ -32,19 +33,22 @@ def _create(work: Work, arguments: Arguments) -> None:
 def _clone(work: Work, arguments: Arguments) -> None:
     host, pool, name = arguments["host"], arguments["pool"], arguments["name"]
     source = {"uuid": arguments["source_pool"], "name": arguments["source"]}
+    work.require("volume.clone", refs.pool(host, source["uuid"]))
+    work.require("volume.create", refs.pool(host, pool))
     with work.step("copy"):
         total = int(client.call(host, "volume.look", **source)["allocation"])
         _made(work, host, pool, name)
         _watched(
             work, _Growth(host, pool, name, total), host, "volume.clone", uuid=pool, name=name,
             source_pool=source["uuid"], source=source["name"],
-            image_format=arguments["image_format"],
+            image_format=arguments["image_format"], source_format=arguments["source_format"],
         )  # fmt: skip
     work.made(refs.volume(host, pool, name))
 
 
 @carries("volume.wipe")
 def _wipe(work: Work, arguments: Arguments) -> None:
+    work.require("volume.wipe", refs.pool(arguments["host"], arguments["pool"]))
     with work.step("wipe"):
         client.call(
             arguments["host"], "volume.wipe", deadline_s=LONGEST_S, uuid=arguments["pool"],

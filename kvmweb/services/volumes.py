@@ -188,4 +188,4 @@ def _looks_forged(volume: mirror.Volume, users: Users, inspected: str) -> bool:
     if volume.format in ("raw", "", "none", "unknown", "iso", "dir"):
         return False
     was_raw = volume.made_as == "raw" and volume.format != inspected
-    return was_raw or any(user.reads_as == "raw" for user in users.seen)
+    return was_raw or users.is_read_raw or any(user.reads_as == "raw" for user in users.seen)
