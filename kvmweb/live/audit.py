@@ -12,10 +12,10 @@ from kvmweb.core import topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied
 from kvmweb.core.topics import Notice
-from kvmweb.live.regions import Part, Picture, Region, shows
+from kvmweb.live.regions import UNVERSIONED, Part, Picture, Region, part, shows
 from kvmweb.services import activity
 
-LIST_ID = "audit-rows"
+LIST_ID = "rows"
 
 
 class AuditRegion:
@@ -34,7 +34,8 @@ class AuditRegion:
         except Denied:
             entries = []
         rows = {it.dom_id: Part(it.version, _row(it)) for it in entries}
-        return Picture(rev=0, list_id=LIST_ID, rows=rows)
+        empty = render_to_string("audit/list.html#empty", {"entries": entries}).strip()
+        return Picture(UNVERSIONED, {"list-empty": part(empty)}, LIST_ID, rows)
 
     def glance(self, actor: Actor, notices: Sequence[Notice]) -> Mapping[str, Part]:
         """Statistics change nothing here."""
