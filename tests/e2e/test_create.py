@@ -106,6 +106,17 @@ def test_a_disk_that_has_a_system_is_imported_and_boots(
     answers_at_the_prompt(page)
 
 
+def test_enter_in_a_field_only_draws_the_summary_anew(begin: Callable[..., Page]) -> None:
+    page = begin("empty", "halfway")
+    page.fill("#id_name", "otherwise")
+    with page.expect_response(lambda answer: "/create/" in answer.url) as answered:
+        page.locator("#id_name").press("Enter")
+    assert answered.value.url.endswith("part=summary")
+    expect(page.locator("#create-facts")).to_contain_text("otherwise")
+    expect(page.get_by_role("button", name="Leave out disk 1")).to_be_visible()
+    assert "/guests/create/" in page.url
+
+
 def test_a_new_disk_is_empty_so_the_disc_boots(
     begin: Callable[..., Page], images: Path, lab: LabHost
 ) -> None:
