@@ -30,6 +30,7 @@ _NETWORK = {
 """Not network.boot (a folder of the host) nor nwfilter.edit (raw XML)."""
 _EDIT = {
     "guest.autostart", "guest.describe", "guest.disks", "guest.definition", "guest.edit",
+    "guest.snapshot", "guest.revert", "guest.snapshot_delete",
 }  # fmt: skip
 
 ROLES: dict[str, frozenset[str]] = {

@@ -8,6 +8,7 @@ from datetime import datetime
 from kvmweb.core.offers import Offer
 from kvmweb.core.records import GuestRecord, HostState
 from kvmweb.core.refs import Ref
+from kvmweb.core.snapshots import SnapshotLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class GuestDetails:
     offers: tuple[Offer, ...]
     may_read_definition: bool
     asked: Asked | None = None
+    snapshots: tuple[SnapshotLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

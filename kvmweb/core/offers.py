@@ -39,6 +39,18 @@ class Obstacle(StrEnum):
     NETWORK_TRANSIENT = "network-transient"
     NETWORK_WITHOUT_DHCP = "network-without-dhcp"
     NETWORK_ATTACHED = "network-attached"
+    SNAPSHOT_NO_DISK = "snapshot-no-disk"
+    SNAPSHOT_DISKS = "snapshot-disks"
+    SNAPSHOT_FORMAT = "snapshot-format"
+    SNAPSHOT_UEFI = "snapshot-uefi"
+    SNAPSHOT_VCPUS = "snapshot-vcpus"
+    SNAPSHOT_DEVICES = "snapshot-devices"
+    SNAPSHOT_OFF = "snapshot-off"
+    SNAPSHOT_EXTERNAL = "snapshot-external"
+    SNAPSHOT_DEADLY = "snapshot-deadly"
+    SNAPSHOT_OTHER = "snapshot-other"
+    SNAPSHOT_SAVED = "snapshot-saved"
+    SNAPSHOT_SHARED = "snapshot-shared"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kvmweb.core.networks import Lease, NetworkSpec
+from kvmweb.core.snapshots import SnapshotRecord
 
 
 class GuestState(StrEnum):
@@ -131,6 +132,10 @@ class GuestRecord:
     xml: str
     host_devices: tuple[str, ...] = ()
     """Devices of the host that it is given, by their keys: see `core.devices.DeviceRecord`."""
+    has_added_vcpus: bool = False
+    """Virtual CPUs were added since it started."""
+    snapshot_tree: tuple[SnapshotRecord, ...] = ()
+    """Its snapshots, oldest first, 100 at most; `snapshots` counts all."""
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ class Definition:
     has_agent_channel: bool
     is_agent_connected: bool
     host_devices: tuple[str, ...] = ()
+    has_added_vcpus: bool = False
 
 
 def parse(xml: str) -> Definition:
@@ -71,12 +72,13 @@ def parse(xml: str) -> Definition:
         memory=size(root, "currentMemory") or memory_max,
         memory_max=memory_max,
         disks=tuple(_disk(disk) for disk in root.iterfind("devices/disk")),
-        interfaces=tuple(_interface(card) for card in root.iterfind("devices/interface")),
+        interfaces=tuple(interface(card) for card in root.iterfind("devices/interface")),
         serials=_serials(root),
         has_screen=root.find("devices/graphics[@type='vnc']") is not None,
         has_agent_channel=agent is not None,
         is_agent_connected=agent is not None and attribute(agent, "target", "state") == "connected",
         host_devices=host_devices.of_guest(root),
+        has_added_vcpus=has_added_vcpus(root),
     )
 
 
@@ -87,6 +89,11 @@ def vnc_address(xml: str) -> tuple[str, int] | None:
         return None
     listen = attribute(graphics, "listen", "address") or str(graphics.get("listen", ""))
     return listen, number(graphics.get("port"))
+
+
+def has_added_vcpus(root: Element) -> bool:
+    """Whether virtual CPUs were added while it ran: libvirt marks those as hot-pluggable."""
+    return root.find("vcpus/vcpu[@enabled='yes'][@hotpluggable='yes']") is not None
 
 
 def _firmware(root: Element) -> str:
@@ -111,13 +118,14 @@ def _disk(disk: Element) -> DiskRecord:
         target=attribute(disk, "target", "dev"),
         bus=attribute(disk, "target", "bus"),
         device=str(disk.get("device", "disk")),
-        source=_disk_source(disk),
+        source=disk_source(disk),
         format=attribute(disk, "driver", "type"),
         is_readonly=disk.find("readonly") is not None,
     )
 
 
-def _disk_source(disk: Element) -> str:
+def disk_source(disk: Element) -> str:
+    """Path, pool/volume or network name of a <disk>; empty for an empty drive."""
     source = disk.find("source")
     if source is None:
         return ""
@@ -130,7 +138,8 @@ def _disk_source(disk: Element) -> str:
     return str(source.get("protocol", ""))
 
 
-def _interface(card: Element) -> InterfaceRecord:
+def interface(card: Element) -> InterfaceRecord:
+    """What an <interface> says."""
     source = card.find("source")
     names = ("network", "bridge", "dev", "path", "address", "name")
     return InterfaceRecord(

@@ -25,6 +25,7 @@ from kvmweb.hypervisor import (
     screens,
     secrets,
     sizing,
+    snapshot_acts,
     volume_acts,
 )
 
@@ -129,6 +130,16 @@ CREATION: dict[str, Act] = {
     "guest.forget": Act(creation.forget, CONTROL, "guest", changed, takes_turn=True),
 }
 
+SNAPSHOT_LINES = Purpose("snapshots", 2)
+"""Memory is written, or an overlay merged, for as long as it takes."""
+SNAPSHOTS: dict[str, Act] = {
+    "guest.snapshot": Act(snapshot_acts.take, SNAPSHOT_LINES, "guest", nothing, takes_turn=True),
+    "guest.revert": Act(snapshot_acts.revert, SNAPSHOT_LINES, "guest", nothing, takes_turn=True),
+    "guest.snapshot_delete": Act(
+        snapshot_acts.delete, SNAPSHOT_LINES, "guest", nothing, takes_turn=True
+    ),
+}
+
 
 def _pool(work: Work) -> Act:
     return Act(work, STORAGE, "pool", changed, takes_turn=True)
@@ -198,6 +209,7 @@ SECRETS: dict[str, Act] = {
 CATALOGUE: dict[str, Act] = {
     **GUESTS,
     **CREATION,
+    **SNAPSHOTS,
     **POOLS,
     **VOLUMES,
     **NETWORKS,

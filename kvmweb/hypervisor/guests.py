@@ -13,7 +13,7 @@ from kvmweb.core import errors
 from kvmweb.core.records import GuestRecord, GuestState
 from kvmweb.definitions import elements, pending
 from kvmweb.definitions import guests as xml
-from kvmweb.hypervisor import faults, reasons
+from kvmweb.hypervisor import faults, reasons, snapshots
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +154,7 @@ class Reader:
         if now.is_active and is_persistent:
             inactive = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
         parsed = self._definition(uuid, text)
+        count, tree = snapshots.read(domain) if uuid in flags.with_snapshots else (0, ())
         record = GuestRecord(
             uuid=uuid,
             name=domain.name(),
@@ -163,7 +164,8 @@ class Reader:
             has_autostart=uuid in flags.autostart,
             has_saved_state=uuid in flags.saved,
             has_pending_changes=self._has_pending(uuid, text, inactive),
-            snapshots=_snapshots(domain) if uuid in flags.with_snapshots else 0,
+            snapshots=count,
+            snapshot_tree=tree,
             started_at=None,
             definition_hash=elements.fingerprint(inactive),
             xml=text,
@@ -262,12 +264,3 @@ def _uuids(connection: libvirt.virConnect, flag: int) -> frozenset[str]:
 
 def _only(uuid: str, is_so: int) -> frozenset[str]:
     return frozenset({uuid}) if is_so else frozenset()
-
-
-def _snapshots(domain: libvirt.virDomain) -> int:
-    try:
-        return int(domain.snapshotNum(0))
-    except libvirt.libvirtError as error:
-        if faults.is_gone(error):
-            raise
-        return 0

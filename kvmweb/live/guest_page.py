@@ -18,6 +18,7 @@ from kvmweb.services import guest_page
 from kvmweb.ui import guest_page as face
 
 _CARDS = ("overview", "use", "description", "disks", "interfaces")
+_PLACES = dict.fromkeys(_CARDS, "guests/detail.html") | {"snapshots": "guests/snapshots.html"}
 
 
 class GuestPageRegion:
@@ -38,8 +39,8 @@ class GuestPageRegion:
             return Picture(0, {f"{self._ref.dom_id}-page": part(html.strip())})
         context = {"it": face.page(details)}
         found = {"head": render_to_string("guests/head.html#head", context)}
-        for name in _CARDS:
-            found[name] = render_to_string(f"guests/detail.html#{name}", context)
+        for name, template in _PLACES.items():
+            found[name] = render_to_string(f"{template}#{name}", context)
         return Picture(
             details.rev,
             {f"{self._ref.dom_id}-{name}": part(html.strip()) for name, html in found.items()},

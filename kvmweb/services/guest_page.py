@@ -14,7 +14,7 @@ from kvmweb.core.errors import NotFound
 from kvmweb.core.records import GuestRecord, GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import power, power_line, sight
+from kvmweb.services import power, power_line, sight, snapshots
 from kvmweb.services.guard import guarded
 from kvmweb.services.power_line import Outcome
 from kvmweb.store.models import AuditEntry
@@ -27,6 +27,7 @@ _LIMITS = {
     for right in power.RIGHTS
     if right not in ("guest.autostart", "guest.describe", "guest.edit", "guest.delete")
 }
+_LIMITS |= dict.fromkeys((snapshots.REVERT, snapshots.DELETE), snapshots.LIMIT_S)
 
 
 @guarded("guest.view")
@@ -45,6 +46,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         offers=power.offers(actor, guest, host),
         may_read_definition=judge.can(actor, "guest.definition", ref),
         asked=_asked(actor, ref),
+        snapshots=snapshots.lines(actor, guest, host),
     )
 
 

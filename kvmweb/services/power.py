@@ -122,6 +122,13 @@ def _to_keep(facts: Facts) -> Obstacle:
     return Obstacle.NONE if facts.is_persistent else Obstacle.TRANSIENT
 
 
+def _to_snapshot(facts: Facts) -> Obstacle:
+    """Whether at all; what its disks allow is said in the question."""
+    if not facts.is_persistent:
+        return Obstacle.TRANSIENT
+    return Obstacle.NONE if facts.is_answering else Obstacle.NOT_ANSWERING
+
+
 def _always(_facts: Facts) -> Obstacle:
     return Obstacle.NONE
 
@@ -167,6 +174,7 @@ TABLE: dict[str, Power] = {
         Power("guest.autostart", "guest.autostart", "guest.autostart", _to_keep),
         Power("guest.describe", "guest.describe", "guest.describe", _always),
         Power("guest.edit", "guest.edit", "guest.resize", _to_keep),
+        Power("guest.snapshot", "guest.snapshot", "guest.snapshot", _to_snapshot, 1800.0),
         Power("guest.delete", "guest.delete", "guest.delete", _to_keep),
     )
 }

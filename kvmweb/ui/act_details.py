@@ -67,6 +67,11 @@ NAMES: dict[str, Text] = {
     "with_volumes": _("Volumes deleted"),
     "with_content": _("Content deleted"),
     "looked_for": _("Searched"),
+    "snapshot": _("Snapshot"),
+    "keeps": _("Keeps"),
+    "kept_as": _("Present state kept as"),
+    "afterwards": _("Afterwards"),
+    "with_children": _("Later ones deleted"),
 }
 
 _YES: dict[str, Text] = {"True": _("Yes"), "False": _("No")}
@@ -97,6 +102,13 @@ _WORDS: dict[str, dict[str, Text]] = {
     "overwrite": _YES,
     "with_volumes": _YES,
     "with_content": _YES,
+    "with_children": _YES,
+    "keeps": {
+        "memory": _("disks and memory"),
+        "internal": _("disks"),
+        "external": _("disks, external"),
+    },
+    "afterwards": {"running": _("Running"), "paused": _("Paused")},
     "role": {
         "viewer": _("Viewer"),
         "console": _("Console user"),

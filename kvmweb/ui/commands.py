@@ -27,6 +27,7 @@ _GUEST_LINES: dict[str, str] = {
     "guest.reset": "reset {guest}",
     "guest.nmi": "inject-nmi {guest}",
     "guest.destroy": "destroy {guest}",
+    "guest.snapshot": "snapshot-create {guest} --atomic",
     "guest.delete": "undefine {guest} --managed-save --snapshots-metadata --nvram",
     "guest.definition": "dumpxml {guest}",
     "console.serial": "console {guest}",

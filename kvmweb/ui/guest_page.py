@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.details import Asked, GuestDetails, GuestUse
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.ui import commands, controls, sparklines, words
+from kvmweb.ui import commands, controls, snapshots, sparklines, words
 from kvmweb.ui.controls import Control
+from kvmweb.ui.snapshots import SnapshotRow
 from kvmweb.ui.sparklines import Sparkline
 from kvmweb.ui.words import Text
 
@@ -30,7 +31,7 @@ _GROUPS = (
      "guest.reboot_agent"),
     ("guest.suspend", "guest.resume", "guest.save"),
     ("guest.nmi", "guest.reset", "guest.destroy"),
-    ("guest.edit", "guest.delete"),
+    ("guest.snapshot", "guest.edit", "guest.delete"),
 )  # fmt: skip
 
 VIRT_TYPES: dict[str, Text] = {
@@ -131,6 +132,7 @@ class GuestPage:
     """The same as long as the page shows the same: it makes twice the same click one act, and
     changes with what the act changed."""
     dumpxml: str
+    snapshots: list[SnapshotRow]
 
     @property
     def record(self) -> GuestRecord:
@@ -146,6 +148,11 @@ class GuestPage:
     def describe(self) -> Control:
         """Title, description and tags."""
         return self.by_verb["guest.describe"]
+
+    @property
+    def snapshot(self) -> Control:
+        """Take one."""
+        return self.by_verb["guest.snapshot"]
 
     @property
     def started_at(self) -> float | None:
@@ -173,6 +180,7 @@ def page(details: GuestDetails) -> GuestPage:
         firmware=FIRMWARES.get(record.firmware, record.firmware),
         key=_key(details),
         dumpxml=commands.guest(details.host.uri, "guest.definition", record),
+        snapshots=snapshots.rows(details.snapshots, details.ref),
     )
 
 

@@ -154,6 +154,38 @@ OBSTACLES: dict[str, Text] = {
     ),
     offers.Obstacle.NETWORK_WITHOUT_DHCP: _("The network gives out no addresses."),
     offers.Obstacle.NETWORK_ATTACHED: _("No guest has lost its link."),
+    offers.Obstacle.SNAPSHOT_NO_DISK: _("The guest has no disk that could be kept."),
+    offers.Obstacle.SNAPSHOT_DISKS: _("A disk of the guest is no image file that can be kept."),
+    offers.Obstacle.SNAPSHOT_FORMAT: _(
+        "Memory can only be kept where every disk is a qcow2 image. A disk here is not."
+    ),
+    offers.Obstacle.SNAPSHOT_UEFI: _(
+        "The memory of a guest with UEFI firmware cannot be kept. Shut it down, or keep its disks."
+    ),
+    offers.Obstacle.SNAPSHOT_VCPUS: _(
+        "Virtual CPUs were added since it started: QEMU could not load its memory again. "
+        "Shut it down and start it first."
+    ),
+    offers.Obstacle.SNAPSHOT_DEVICES: _(
+        "The memory of a guest with devices of the host cannot be kept."
+    ),
+    offers.Obstacle.SNAPSHOT_OFF: _("The guest is shut off: it has no memory to keep."),
+    offers.Obstacle.SNAPSHOT_EXTERNAL: _(
+        "The libvirt of this host cannot go back to an external snapshot. It needs 9.9 or newer."
+    ),
+    offers.Obstacle.SNAPSHOT_DEADLY: _(
+        "Its memory was kept after virtual CPUs were added: QEMU cannot load it, and the guest "
+        "would be lost."
+    ),
+    offers.Obstacle.SNAPSHOT_OTHER: _(
+        "The guest had other disks, networks or devices then. Connect those again first."
+    ),
+    offers.Obstacle.SNAPSHOT_SAVED: _(
+        "A saved state is waiting. Restore or discard it first: it does not fit older disks."
+    ),
+    offers.Obstacle.SNAPSHOT_SHARED: _(
+        "Another guest or image uses one of its disks: going back would destroy what that reads."
+    ),
 }
 
 _REASONS: dict[str, Text] = {

@@ -167,6 +167,15 @@ _VERBS: dict[str, Verb] = {
     "guest.create": Verb(_("Create a guest"), "add", path="create"),
     "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
     "guest.delete": Verb(_("Delete"), "delete", _("deleting…"), "delete", is_forceful=True),
+    "guest.snapshot": Verb(
+        _("Take a snapshot"), "camera", _("taking a snapshot…"), "snapshot", is_asked=True
+    ),
+    "guest.revert": Verb(
+        _("Revert to a snapshot"), "history", _("reverting…"), "revert", is_forceful=True
+    ),
+    "guest.snapshot_delete": Verb(
+        _("Delete a snapshot"), "delete", _("deleting a snapshot…"), "delete", is_forceful=True
+    ),
     "host.bridge": Verb(_("Use bridges and network devices of the host"), "network"),
     "network.use": Verb(_("Connect guests to a network"), "network"),
     "console.watch": Verb(_("Watch the console"), "eye"),

@@ -22,6 +22,7 @@ from kvmweb.web.forms import Strict, posted
 
 PARTS = {
     "head": "guests/head.html",
+    "snapshots": "guests/snapshots.html",
     **dict.fromkeys(
         ("overview", "use", "description", "disks", "interfaces"), "guests/detail.html"
     ),

@@ -17,6 +17,7 @@ from kvmweb.core.records import (
     PoolRecord,
     VolumeRecord,
 )
+from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord
 
 GUEST = GuestRecord(
     uuid="", name="", title="", description="", tags=(), state=GuestState.SHUT_OFF, reason="",
@@ -42,6 +43,13 @@ def uuid(number: int) -> str:
 def guest(number: int, event_at: float | None = None, **facts: Any) -> dict[str, Any]:
     record = replace(GUEST, **{"uuid": uuid(number), "name": f"guest{number}", **facts})
     return {"type": "guest", "record": wire.to_plain(record), "event_at": event_at}
+
+
+def snapshot(name: str, **facts: Any) -> SnapshotRecord:
+    """Of a guest that was off, inside its one disk."""
+    standard = {"description": "", "created_at": 1_700_000_000, "state": "shutoff", "parent": ""}
+    kept = {"memory": Memory.NONE, "kind": Kind.INTERNAL, "disks": ("vda",)}
+    return SnapshotRecord(name=name, **{**standard, **kept, **facts})
 
 
 def pool(number: int, **facts: Any) -> dict[str, Any]:

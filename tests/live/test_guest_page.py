@@ -27,7 +27,7 @@ from tests.services.stage import mirrored, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 there = sync_to_async(lambda work: work(), thread_sensitive=True)
-PARTS = ("head", "overview", "use", "description", "disks", "interfaces")
+PARTS = ("head", "overview", "use", "description", "disks", "interfaces", "snapshots")
 _ONE_REQUEST = re.compile(r'<input type="hidden" name="csrfmiddlewaretoken" value="[^"]*">')
 
 

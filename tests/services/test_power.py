@@ -59,6 +59,7 @@ EXPECTED = {
     "guest.autostart":      (OK,) * 8,
     "guest.describe":       (OK,) * 8,
     "guest.edit":           (OK,) * 8,
+    "guest.snapshot":       (OK,) * 8,
     "guest.delete":         (OK,) * 8,
 }  # fmt: skip
 

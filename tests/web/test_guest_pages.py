@@ -24,6 +24,7 @@ from tests.services.stage import (  # noqa: F401 - fixtures
 )
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
+PARTS = ("head", "overview", "use", "description", "disks", "interfaces", "snapshots")
 NASTY = "\u202e<script>alert(1)</script>'\"&"
 
 
@@ -50,7 +51,7 @@ def test_the_page_shows_every_card_and_every_verb_with_its_command(
     editor: Client, web01: Ref
 ) -> None:
     page = editor.get(links.of(web01)).content.decode()
-    for part in ("head", "overview", "use", "description", "disks", "interfaces", "definition"):
+    for part in (*PARTS, "definition"):
         assert f'id="{web01.dom_id}-{part}"' in page
     assert "virsh -c test:///default shutdown guest" not in page
     for line in ("shutdown web01", "destroy web01", "inject-nmi web01", "managedsave web01"):
@@ -59,7 +60,7 @@ def test_the_page_shows_every_card_and_every_verb_with_its_command(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("part", ["head", "overview", "use", "description", "disks", "interfaces"])
+@pytest.mark.parametrize("part", PARTS)
 def test_each_part_is_answered_alone(editor: Client, web01: Ref, part: str) -> None:
     html = editor.get(f"{links.of(web01)}?part={part}", **HTMX).content.decode().strip()
     assert re.match(rf"<\w+[^>]* id=\"{web01.dom_id}-{part}\"", html)

@@ -40,7 +40,7 @@ GRANTS = {
 def cast(settings: Any) -> dict[str, int]:
     """Guests on two hosts, one person of each kind, and things to act upon."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    mirrored(1, host="east")
+    mirrored(1, host="east", snapshots=1, snapshot_tree=(plain.snapshot("first"),))
     held(21, "disk", host="east")
     with_network(3, host="east")
     with_filter(4, host="east")

@@ -1,0 +1,89 @@
+"""The XML of a snapshot: what a record needs of it, and the one that asks for a new snapshot.
+
+Source: https://libvirt.org/formatsnapshot.html. Pure: no libvirt calls, no policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lxml import etree
+
+from kvmweb.core import errors
+from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord
+from kvmweb.definitions import elements, guests, host_devices
+from kvmweb.definitions.elements import Element, attribute, number, text
+
+
+def parse(xml: str) -> SnapshotRecord:
+    """What this snapshot XML says; which one is current stands elsewhere. Raises Invalid."""
+    root = elements.parse(xml)
+    disks = {
+        str(disk.get("name", "")): str(disk.get("snapshot", ""))
+        for disk in root.iterfind("disks/disk")
+    }
+    memory = attribute(root, "memory", "snapshot", Memory.NONE)
+    domain = root.find("domain")
+    return SnapshotRecord(
+        name=text(root, "name"),
+        description=root.findtext("description") or "",
+        created_at=number(root.findtext("creationTime")),
+        state=text(root, "state"),
+        parent=text(root, "parent/name"),
+        memory=Memory(memory) if memory in set(Memory) else Memory.NONE,
+        kind=Kind.EXTERNAL if Kind.EXTERNAL in disks.values() else Kind.INTERNAL,
+        disks=tuple(name for name, kept in disks.items() if kept in set(Kind)),
+        needs=() if domain is None else _needs(domain),
+        has_added_vcpus=domain is not None and guests.has_added_vcpus(domain),
+    )
+
+
+def needs(*domains: str) -> tuple[str, ...]:
+    """What guests of these domain XMLs are connected to: disks, networks, devices of the host.
+
+    Raises Invalid.
+    """
+    return _sorted(key for domain in domains for key in _needs(elements.parse(domain)))
+
+
+def needs_of(xml: str) -> tuple[str, ...]:
+    """What going back to this snapshot connects the guest to, now and at its next start."""
+    root = elements.parse(xml)
+    found = (root.find(name) for name in ("domain", "inactiveDomain"))
+    return _sorted(key for domain in found if domain is not None for key in _needs(domain))
+
+
+def _needs(domain: Element) -> tuple[str, ...]:
+    """`disk:<source>`, `net:<type>/<source>/<port group>/<filter>` and `dev:<key>`."""
+    disks = (guests.disk_source(disk) for disk in domain.iterfind("devices/disk"))
+    cards = (guests.interface(card) for card in domain.iterfind("devices/interface"))
+    return _sorted(
+        [f"disk:{source}" for source in disks if source]
+        + [f"net:{it.type}/{it.source}/{it.port_group}/{it.filter}" for it in cards]
+        + [f"dev:{key}" for key in host_devices.of_guest(domain)]
+    )
+
+
+def _sorted(keys: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(keys)))
+
+
+def build(name: str, description: str, *, with_memory: bool, disks: Mapping[str, str]) -> str:
+    """Ask for this snapshot. disks: target to internal, external or no, every disk named.
+
+    Raises: Invalid.
+    """
+    root = etree.Element("domainsnapshot")
+    try:
+        etree.SubElement(root, "name").text = name
+        if description:
+            etree.SubElement(root, "description").text = description
+    except ValueError as error:
+        raise errors.Invalid("a character that XML cannot carry") from error
+    kept = Memory.INTERNAL if with_memory else Memory.NONE
+    etree.SubElement(root, "memory", snapshot=kept)
+    if disks:
+        holder = etree.SubElement(root, "disks")
+        for target, kind in disks.items():
+            etree.SubElement(holder, "disk", name=target, snapshot=kind)
+    return elements.serialize(root)

@@ -1,0 +1,96 @@
+"""Snapshot XML to records and back, against files in libvirt's own form."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from kvmweb.core import errors
+from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord
+from kvmweb.definitions import snapshots
+
+DATA = Path(__file__).parent.parent / "data" / "xml"
+SCHEMA = Path("/usr/share/libvirt/schemas/domainsnapshot.rng")
+MEMORY = SnapshotRecord(
+    name="live",
+    description="before the\nupgrade",
+    created_at=1795348800,
+    state="running",
+    parent="first",
+    memory=Memory.INTERNAL,
+    kind=Kind.INTERNAL,
+    disks=("vda",),
+    needs=(
+        "dev:usb-id:046d:c52b",
+        "disk:/var/lib/libvirt/images/web01.qcow2",
+        "net:network/default/lan/clean-traffic",
+    ),
+    has_added_vcpus=True,
+)
+EXTERNAL = SnapshotRecord(
+    name="frozen",
+    description="",
+    created_at=1795348900,
+    state="disk-snapshot",
+    parent="",
+    memory=Memory.NONE,
+    kind=Kind.EXTERNAL,
+    disks=("vda",),
+    needs=("disk:/var/lib/libvirt/images/web01.img",),
+)
+
+
+def read(name: str) -> str:
+    return (DATA / f"{name}.xml").read_text()
+
+
+def test_both_kinds_are_read_field_by_field() -> None:
+    assert snapshots.parse(read("snapshot-memory")) == MEMORY
+    assert snapshots.parse(read("snapshot-external")) == EXTERNAL
+    nothing = snapshots.parse("<domainsnapshot/>")
+    for field in dataclasses.fields(SnapshotRecord):
+        if field.name != "is_current":  # stands elsewhere
+            shown = {getattr(it, field.name) for it in (MEMORY, EXTERNAL, nothing)}
+            assert len(shown) > 1, field.name
+
+
+def test_what_a_revert_connects_is_that_of_now_and_of_the_next_start() -> None:
+    here = set(snapshots.needs_of(read("snapshot-memory")))
+    assert here == {*MEMORY.needs, "disk:fast/next.qcow2"}
+    assert snapshots.needs_of("<domainsnapshot/>") == ()
+
+
+def test_what_guests_are_connected_to_is_told_in_the_same_words() -> None:
+    domain = etree.fromstring(read("snapshot-memory")).find("domain")
+    text = etree.tostring(domain, encoding="unicode")
+    assert snapshots.needs(text, "<domain/>") == MEMORY.needs
+
+
+def test_a_new_snapshot_is_as_written_and_as_the_schema_of_libvirt_wants_it() -> None:
+    disks = {"vda": "internal", "sda": "no"}
+    made = etree.fromstring(snapshots.build("before", "a < b", with_memory=True, disks=disks))
+    parser = etree.XMLParser(remove_blank_text=True)
+    golden = etree.fromstring(read("new-snapshot"), parser)
+    assert etree.tostring(made, method="c14n") == etree.tostring(golden, method="c14n")
+    if SCHEMA.exists():
+        schema = etree.RelaxNG(etree.parse(SCHEMA))
+        assert schema.validate(made), schema.error_log
+
+
+def test_a_hostile_name_stays_a_name() -> None:
+    name = "</name><disks><disk name='vda' snapshot='manual'/></disks>"
+    made = snapshots.parse(snapshots.build(name, name, with_memory=False, disks={}))
+    assert (made.name, made.description, made.disks) == (name, name, ())
+    assert made.memory is Memory.NONE
+    with pytest.raises(errors.Invalid):
+        snapshots.build("a\0b", "", with_memory=False, disks={})
+
+
+def test_what_is_no_snapshot_or_of_another_time_is_read_without_a_guess() -> None:
+    odd = "<domainsnapshot><name>x</name><memory snapshot='new'/></domainsnapshot>"
+    assert snapshots.parse(odd).memory is Memory.NONE
+    with pytest.raises(errors.Invalid):
+        snapshots.parse("<!DOCTYPE a><domainsnapshot/>")
