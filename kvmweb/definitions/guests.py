@@ -92,8 +92,9 @@ def vnc_address(xml: str) -> tuple[str, int] | None:
 
 
 def has_added_vcpus(root: Element) -> bool:
-    """Whether virtual CPUs were added while it ran: libvirt marks those as hot-pluggable."""
-    return root.find("vcpus/vcpu[@enabled='yes'][@hotpluggable='yes']") is not None
+    """Whether virtual CPUs came after QEMU began: only those of the beginning are marked "no"."""
+    enabled = root.iterfind("vcpus/vcpu[@enabled='yes']")
+    return any(vcpu.get("hotpluggable") != "no" for vcpu in enabled)
 
 
 def _firmware(root: Element) -> str:

@@ -34,8 +34,19 @@ def parse(xml: str) -> SnapshotRecord:
         kind=Kind.EXTERNAL if Kind.EXTERNAL in disks.values() else Kind.INTERNAL,
         disks=tuple(name for name, kept in disks.items() if kept in set(Kind)),
         needs=() if domain is None else _needs(domain),
-        has_added_vcpus=domain is not None and guests.has_added_vcpus(domain),
+        has_added_vcpus=_has_added_vcpus(root),
     )
+
+
+def _has_added_vcpus(root: Element) -> bool:
+    """libvirt lists them one by one after a change while running, and calls them all alike here.
+
+    A guest that is defined with such a list has it in its stored definition as well.
+    """
+    domain = root.find("domain")
+    if domain is None or domain.find("vcpus") is None:
+        return False
+    return guests.has_added_vcpus(domain) or root.find("inactiveDomain/vcpus") is None
 
 
 def needs(*domains: str) -> tuple[str, ...]:

@@ -57,6 +57,15 @@ def test_both_kinds_are_read_field_by_field() -> None:
             assert len(shown) > 1, field.name
 
 
+def test_vcpus_that_are_defined_one_by_one_were_not_added() -> None:
+    text = read("snapshot-memory")
+    listed = text[text.index("<vcpus>") : text.index("</vcpus>") + len("</vcpus>")]
+    defined = text.replace("<inactiveDomain type='qemu'>", f"<inactiveDomain>{listed}")
+    assert not snapshots.parse(defined).has_added_vcpus
+    marked = defined.replace("hotpluggable='no' order='2'", "hotpluggable='yes' order='2'")
+    assert snapshots.parse(marked).has_added_vcpus
+
+
 def test_what_a_revert_connects_is_that_of_now_and_of_the_next_start() -> None:
     here = set(snapshots.needs_of(read("snapshot-memory")))
     assert here == {*MEMORY.needs, "disk:fast/next.qcow2"}

@@ -167,6 +167,7 @@ def test_a_raw_disk_is_kept_by_an_overlay_and_there_is_no_way_back_by_this_libvi
         "attach-disk", ref.id, f"{IMAGES}/raw.img", "vda", "--config", "--driver", "qemu",
         "--subdriver", "raw",
     )  # fmt: skip
+    read_again(ref)
     shop.see(lambda: [disk.format for disk in shop.record(ref).disks] == ["raw"])
     found = snapshots.taking(editor, ref)
     assert (found.kind, found.disks_only) == (Kind.EXTERNAL, Obstacle.NONE)
@@ -189,6 +190,7 @@ def test_a_revert_never_brings_back_a_disk_that_was_taken_away(
     shop.disk("other.qcow2", is_seen=False)
     other = ("vdb", "--config", "--driver", "qemu", "--subdriver", "qcow2")
     shop.lab.virsh("attach-disk", ref.id, f"{IMAGES}/other.qcow2", *other)
+    read_again(ref)
     shop.see(lambda: len(shop.record(ref).disks) == 2)
     done(shop, ref, snapshots.take(editor, ref, name="both"))
     shop.lab.virsh("detach-disk", ref.id, "vdb", "--config")
