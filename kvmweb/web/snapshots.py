@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from kvmweb.core import refs
 from kvmweb.core.details import GuestDetails
-from kvmweb.core.errors import Invalid, NotFound, Problem
+from kvmweb.core.errors import Invalid, NotFound, Problem, WrongState
 from kvmweb.core.offers import Obstacle
 from kvmweb.services import guest_page
 from kvmweb.services import snapshots as desk
@@ -178,12 +178,9 @@ def _attempt(
 ) -> HttpResponse | None:
     """The answer to what was done; None when the question stays open, with its errors.
 
-    obstacle: said beside the form; a right that is missing is the service's to refuse and audit.
+    obstacle: what stood in the way when it was looked at: said beside the form.
     """
     ref, name = details.ref, details.record.name
-    if obstacle and obstacle is not Obstacle.NO_RIGHT:
-        form.add_error(None, str(messages.OBSTACLES[obstacle]))
-        return None
     try:
         outcome = act()
     except Invalid as invalid:
@@ -194,6 +191,9 @@ def _attempt(
     except NotFound:
         raise
     except Problem as problem:
+        if obstacle and isinstance(problem, WrongState):
+            form.add_error(None, str(messages.OBSTACLES[obstacle]))
+            return None
         return respond.problem(request, problem, about=name, about_url=links.of(ref))
     is_slow = outcome is Outcome.ASKED
     sentence = _("It takes longer than usual and goes on.") if is_slow else said
