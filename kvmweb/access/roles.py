@@ -21,7 +21,7 @@ _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download", "volume.t
 _HOST = {
     "host.add", "host.remove", "host.edit", "host.maintain", "host.secrets", "host.bridge",
 }  # fmt: skip
-_CREATE = {"guest.create", "guest.delete", "network.use"}
+_CREATE = {"guest.create", "guest.delete", "guest.clone", "network.use"}
 _NETWORK = {
     "network.view", "network.definition", "network.create", "network.start", "network.stop",
     "network.autostart", "network.edit", "network.delete", "network.reserve", "nwfilter.view",
@@ -31,7 +31,9 @@ _NETWORK = {
 _EDIT = {
     "guest.autostart", "guest.describe", "guest.disks", "guest.definition", "guest.edit",
     "guest.snapshot", "guest.revert", "guest.snapshot_delete",
+    "guest.rename",
 }  # fmt: skip
+"""Not guest.xml: raw XML is root on the host."""
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": frozenset(_SEE),

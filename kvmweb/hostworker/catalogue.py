@@ -15,6 +15,7 @@ from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
 from kvmweb.hypervisor import (
     actions,
+    cloning,
     creation,
     disks,
     hosts,
@@ -22,6 +23,7 @@ from kvmweb.hypervisor import (
     network_acts,
     nwfilters,
     pools,
+    renaming,
     screens,
     secrets,
     sizing,
@@ -127,6 +129,9 @@ CREATION: dict[str, Act] = {
     "guest.start_installer": Act(creation.start_installer, CONTROL, "guest", changed, True),
     "guest.resize": Act(sizing.resize, CONTROL, "guest", plain, takes_turn=True),
     "guest.delete": Act(creation.delete, CONTROL, "guest", nothing, takes_turn=True),
+    "guest.clone": Act(cloning.clone, STORAGE, "guest", nothing, takes_turn=True),
+    "guest.rename": Act(renaming.rename, CONTROL, "guest", changed, takes_turn=True),
+    "guest.unclone": Act(cloning.unclone, STORAGE, "guest", changed, takes_turn=True),
     "guest.forget": Act(creation.forget, CONTROL, "guest", changed, takes_turn=True),
 }
 

@@ -30,7 +30,7 @@ def define(connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any]) -
     wanted = _resolved(connection, _spec(uuid, spec))
     xml = guest_building.build(replace(wanted, direct=None))
     with faults.translated():
-        _refuse_namesake(connection, wanted)
+        refuse_namesake(connection, name=wanted.name, uuid=wanted.uuid)
         connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
 
@@ -79,16 +79,16 @@ def _spec(uuid: str, plain: dict[str, Any]) -> GuestSpec:
     return found
 
 
-def _refuse_namesake(connection: libvirt.virConnect, spec: GuestSpec) -> None:
-    """libvirt says so too, but with an error that has no code of its own."""
+def refuse_namesake(connection: libvirt.virConnect, *, name: str, uuid: str) -> None:
+    """libvirt says so too, but with an error that has no code of its own. Raises Exists."""
     try:
-        other = connection.lookupByName(spec.name)
+        other = connection.lookupByName(name)
     except libvirt.libvirtError as error:
         if faults.is_gone(error):
             return
         raise
-    if other.UUIDString() != spec.uuid:
-        raise errors.Exists(name=spec.name)
+    if other.UUIDString() != uuid:
+        raise errors.Exists(name=name)
 
 
 def _resolved(connection: libvirt.virConnect, spec: GuestSpec) -> GuestSpec:

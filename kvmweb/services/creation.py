@@ -37,11 +37,13 @@ from kvmweb.services import (
     systems,
     works,
 )
-from kvmweb.services.guard import guarded, sifted
+from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.services.install_trees import Tree
 from kvmweb.store.models import Host, Job
 
 VERB = "guest.create"
+MAKING = (VERB, "guest.clone")
+"""Kinds of long work that end with a new guest; each names its host and the guest."""
 _PLAIN = ("raw", "", "none", "unknown", "iso", "dir")
 _UNKNOWN = HostRecord("", "", "", "", "", "x86_64", "", 0, 0, None, None, False, {})
 """Of a host that never answered yet."""
@@ -108,7 +110,7 @@ def ground(actor: Actor, ref: Ref) -> Ground:
         uri=host.uri if judge.can(actor, "host.view", ref) else "",
         record=wire.from_plain(HostRecord, row.record) if row and row.record else _UNKNOWN,
         is_up=bool(row and row.is_up and row.record),
-        names=_names(ref.host),
+        names=names(ref.host),
         pools={key: pool for key, pool in pools.items() if pool.is_active},
         volumes=_volumes(ref.host, fill["volume.attach"]),
         users=_users(actor, ref.host),
@@ -178,7 +180,7 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
 @sifted(VERB)
 def free_name(actor: Actor, host: str, stem: str) -> str:
     """The first of stem-1, stem-2, … that no guest of this host has."""
-    taken = _names(host) if judge.can(actor, VERB, refs.host(host)) else frozenset()
+    taken = names(host) if judge.can(actor, VERB, refs.host(host)) else frozenset()
     return next(name for n in range(1, 100_000) if (name := f"{stem}-{n}") not in taken)
 
 
@@ -216,10 +218,11 @@ def _system(wish: GuestWish) -> System | None:
     return systems.get(wish.system) if wish.system else None
 
 
-def _names(host: str) -> frozenset[str]:
+@internal("a part of acts that make guests")
+def names(host: str) -> frozenset[str]:
     """Of the guests that are there, and of those under way."""
     guests = mirror.Guest.objects.filter(host=host, is_gone=False).values_list("name", flat=True)
-    going = Job.objects.filter(verb=VERB, state__in=(JobState.WAITING, JobState.RUNNING))
+    going = Job.objects.filter(verb__in=MAKING, state__in=(JobState.WAITING, JobState.RUNNING))
     names = {
         arguments["name"]
         for arguments in going.values_list("arguments", flat=True)

@@ -100,7 +100,7 @@ def seed(wish: GuestWish, ground: Ground, plan: Disks) -> NewVolume | None:
     if wish.source is not Source.CLOUD or not plan.made:
         return None
     beside = plan.made[0]
-    name = _free(ground, beside.pool, f"{_file(wish.name)}-seed", "iso", plan.made)
+    name = _free(ground, beside.pool, f"{file_stem(wish.name)}-seed", "iso", plan.made)
     drive = DiskSpec(beside.pool, name, "cdrom", SEED_BUS, "raw", discard="")
     plan.found.append((drive, _place(ground, beside.pool, name)))
     return NewVolume(beside.pool, beside.pool_name, name, SEED_SIZE, "raw")
@@ -117,7 +117,7 @@ def boot_volumes(
     if not pool:
         faults["disks"] = _("The installer needs a pool that you may make volumes in.")
         return ()
-    stem, name = _file(wish.name), ground.pools[pool].name
+    stem, name = file_stem(wish.name), ground.pools[pool].name
     return tuple(
         NewVolume(pool, name, _free(ground, pool, f"{stem}-{part}", "boot", plan.made), 0, "raw")
         for part in ("kernel", "initrd")
@@ -269,7 +269,7 @@ def _make(
         }
     form = "qcow2" if backing else disk.format
     suffix = "qcow2" if form == "qcow2" else "img"
-    name = _free(ground, disk.pool, _file(wish.name), suffix, plan.made)
+    name = _free(ground, disk.pool, file_stem(wish.name), suffix, plan.made)
     plan.made.append(
         NewVolume(
             disk.pool, pool.name, name, disk.size, form,
@@ -322,7 +322,8 @@ def _check_room(plan: Disks, ground: Ground) -> None:
             )
 
 
-def _file(name: str) -> str:
+@open_to_all("a pure function")
+def file_stem(name: str) -> str:
     """The guest's name as the beginning of a file's."""
     return re.sub(r"[^\w.+@-]+", "-", name).strip("-.") or "guest"
 

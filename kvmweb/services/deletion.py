@@ -24,7 +24,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, jobs, volume_users, works
-from kvmweb.services.guard import guarded
+from kvmweb.services.guard import guarded, internal
 from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host
 
@@ -51,7 +51,7 @@ def ask(actor: Actor, ref: Ref) -> Deletion:
         has_saved_state=record.has_saved_state,
         snapshots=record.snapshots,
         firmware=record.firmware,
-        disks=_choices(actor, ref, record.disks),
+        disks=choices(actor, ref, record.disks),
     )
 
 
@@ -132,7 +132,8 @@ def _chosen(found: Deletion, wanted: set[str]) -> list[DiskChoice]:
     return [disk for disk in found.disks if disk.volume in wanted]
 
 
-def _choices(actor: Actor, ref: Ref, disks: tuple[DiskRecord, ...]) -> tuple[DiskChoice, ...]:
+@internal("a part of acts on all disks of a guest")
+def choices(actor: Actor, ref: Ref, disks: tuple[DiskRecord, ...]) -> tuple[DiskChoice, ...]:
     """Each disk once, with the volume that it is and what else needs that."""
     volumes = _volumes(ref.host, {disk.source for disk in disks if disk.source})
     pools = {row.uuid: row.name for row in mirror.Pool.objects.filter(host=ref.host, is_gone=False)}

@@ -22,10 +22,16 @@ from kvmweb.store.models import AuditEntry
 LATELY = timedelta(minutes=30)
 TOLD_WITHIN = timedelta(seconds=power_line.PATIENCE_S)
 _NOTHING_HAPPENED = ("denied", Outcome.UNCHANGED)
+_NO_POWER = frozenset(
+    {
+        "guest.autostart", "guest.describe", "guest.edit", "guest.clone", "guest.rename",
+        "guest.delete",
+    }
+)  # fmt: skip
 _LIMITS = {
     right: max(verb.limit_s for verb in power.TABLE.values() if verb.right == right)
     for right in power.RIGHTS
-    if right not in ("guest.autostart", "guest.describe", "guest.edit", "guest.delete")
+    if right not in _NO_POWER
 }
 _LIMITS |= dict.fromkeys((snapshots.REVERT, snapshots.DELETE), snapshots.LIMIT_S)
 

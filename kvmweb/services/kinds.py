@@ -6,6 +6,7 @@ Not at the top of `job_worker`: these modules ask for jobs themselves.
 from __future__ import annotations
 
 from kvmweb.services import (
+    cloning_work,
     creation_work,
     deletion,
     fetches,
@@ -16,6 +17,7 @@ from kvmweb.services import (
 )
 
 __all__ = [
+    "cloning_work",
     "creation_work",
     "deletion",
     "fetches",

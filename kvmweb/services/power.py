@@ -36,6 +36,7 @@ class Facts:
     is_answering: bool = True
     is_persistent: bool = True
     has_saved_state: bool = False
+    has_snapshots: bool = False
     is_agent_connected: bool = False
     is_host_up: bool = True
     is_host_resting: bool = False
@@ -129,6 +130,24 @@ def _to_snapshot(facts: Facts) -> Obstacle:
     return Obstacle.NONE if facts.is_answering else Obstacle.NOT_ANSWERING
 
 
+def _to_clone(facts: Facts) -> Obstacle:
+    """Its disks are at rest only while it is off."""
+    if not facts.is_persistent:
+        return Obstacle.TRANSIENT
+    return Obstacle.NONE if facts.state in OFF else Obstacle.NOT_OFF
+
+
+def _to_rename(facts: Facts) -> Obstacle:
+    """libvirt refuses a saved state (9.0); it takes snapshots, whose definitions keep the old name
+    and would bring it back by a revert."""
+    found = _to_clone(facts)
+    if found is not Obstacle.NONE:
+        return found
+    if facts.has_saved_state:
+        return Obstacle.SAVED_STATE
+    return Obstacle.SNAPSHOTS if facts.has_snapshots else Obstacle.NONE
+
+
 def _always(_facts: Facts) -> Obstacle:
     return Obstacle.NONE
 
@@ -175,6 +194,8 @@ TABLE: dict[str, Power] = {
         Power("guest.describe", "guest.describe", "guest.describe", _always),
         Power("guest.edit", "guest.edit", "guest.resize", _to_keep),
         Power("guest.snapshot", "guest.snapshot", "guest.snapshot", _to_snapshot, 1800.0),
+        Power("guest.clone", "guest.clone", "guest.clone", _to_clone),
+        Power("guest.rename", "guest.rename", "guest.rename", _to_rename),
         Power("guest.delete", "guest.delete", "guest.delete", _to_keep),
     )
 }
@@ -216,6 +237,7 @@ def facts_of(
         is_answering=guest.is_answering,
         is_persistent=bool(record.get("is_persistent", True)),
         has_saved_state=bool(record.get("has_saved_state")),
+        has_snapshots=bool(record.get("snapshots")),
         is_agent_connected=bool(record.get("is_agent_connected")),
         is_host_up=host is not None and host.is_up,
         is_host_resting=guest.host in resting,

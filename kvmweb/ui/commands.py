@@ -55,6 +55,10 @@ def guest(uri: str, verb: str, record: GuestRecord) -> str:
         return virsh(uri, "autostart", word, *switch)
     if verb == "guest.edit":
         return resize(uri, record)
+    if verb == "guest.clone":
+        return clone(uri, word, f"{record.name}-clone")
+    if verb == "guest.rename":
+        return virsh(uri, "domrename", word, "NAME")
     if verb == "guest.describe":
         return describe(uri, record, record.title, record.description)
     line = _GUEST_LINES.get(verb)
@@ -74,6 +78,14 @@ def resize(uri: str, record: GuestRecord) -> str:
             virsh(uri, "setmem", word, size, *scope),
         )
     )
+
+
+def clone(uri: str, word: str, name: str, *, shared: Iterable[str] = ()) -> str:
+    """virsh cannot clone; virt-clone copies every disk but those of these targets."""
+    where = ["--connect", uri] if uri else []
+    skipped = [option for target in shared for option in ("--skip-copy", target)]
+    options = ["--original", word, "--name", name, "--auto-clone", *skipped]
+    return shlex.join(["virt-clone", *where, *options])
 
 
 def describe(uri: str, record: GuestRecord, title: str, description: str) -> str:

@@ -31,7 +31,7 @@ _GROUPS = (
      "guest.reboot_agent"),
     ("guest.suspend", "guest.resume", "guest.save"),
     ("guest.nmi", "guest.reset", "guest.destroy"),
-    ("guest.snapshot", "guest.edit", "guest.delete"),
+    ("guest.snapshot", "guest.edit", "guest.clone", "guest.rename", "guest.delete"),
 )  # fmt: skip
 
 VIRT_TYPES: dict[str, Text] = {

@@ -62,6 +62,7 @@ STEPS: dict[str, Text] = {
     "start-pool": _("Start the pool"),
     "fill": _("Create and fill"),
     "copy": _("Copy"),
+    "link": _("Make the linked disk"),
     "wipe": _("Overwrite"),
     "checksum": _("Compute the checksum"),
     "reach": _("Reach the address"),

@@ -124,6 +124,8 @@ OBSTACLES: dict[str, Text] = {
     offers.Obstacle.NO_RIGHT: _("You do not have this right here. Ask an administrator for it."),
     offers.Obstacle.NOT_RUNNING: _("The guest is not running. Start it first."),
     offers.Obstacle.RUNNING: _("The guest is running. Shut it down first."),
+    offers.Obstacle.NOT_OFF: _("The guest is not shut off. Shut it down first."),
+    offers.Obstacle.SNAPSHOTS: _("It has snapshots, which know it by its name. Delete them first."),
     offers.Obstacle.PAUSED: _("The guest is paused. Resume it first."),
     offers.Obstacle.NOT_PAUSED: _("The guest is not paused."),
     offers.Obstacle.SHUTTING_DOWN: _("The guest is shutting down. Wait, or force it off."),

@@ -166,6 +166,9 @@ _VERBS: dict[str, Verb] = {
     "guest.definition": Verb(_("See the definition"), "clipboard"),
     "guest.create": Verb(_("Create a guest"), "add", path="create"),
     "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
+    "guest.clone": Verb(_("Clone"), "copy", path="clone", is_forceful=True),
+    "guest.rename": Verb(_("Rename"), "edit", path="rename", is_forceful=True),
+    "guest.xml": Verb(_("Edit the definition (XML)"), "edit", path="definition/edit"),
     "guest.delete": Verb(_("Delete"), "delete", _("deleting…"), "delete", is_forceful=True),
     "guest.snapshot": Verb(
         _("Take a snapshot"), "camera", _("taking a snapshot…"), "snapshot", is_asked=True

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from kvmweb.web import (
     bridges,
+    cloning,
     consoles,
     creation,
     deletion,
@@ -29,6 +30,7 @@ from kvmweb.web import (
     pools,
     power,
     preferences,
+    renaming,
     search,
     secrets,
     sizing,
@@ -62,6 +64,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GUEST}actions/", guest_page.actions, name="guest_actions"),
     path(f"{GUEST}definition/", guest_page.definition, name="guest_definition"),
     path(f"{GUEST}size/", sizing.resize, name="guest_size"),
+    path(f"{GUEST}clone/", cloning.clone, name="guest_clone"),
+    path(f"{GUEST}rename/", renaming.rename, name="guest_rename"),
     path(f"{GUEST}delete/", deletion.delete, name="guest_delete"),
     path(f"{GUEST}snapshot/", snapshots.take, name="guest_snapshot"),
     path(f"{GUEST}snapshots/<str:name>/revert/", snapshots.revert, name="guest_revert"),

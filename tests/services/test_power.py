@@ -34,6 +34,7 @@ ALL = dict.fromkeys(power.RIGHTS, True)
 OK, OFF, ON = Obstacle.NONE, Obstacle.NOT_RUNNING, Obstacle.RUNNING
 P, D, S, C = Obstacle.PAUSED, Obstacle.SHUTTING_DOWN, Obstacle.SUSPENDED, Obstacle.CRASHED
 NP, NS, NA = Obstacle.NOT_PAUSED, Obstacle.NO_SAVED_STATE, Obstacle.NO_AGENT
+UP = Obstacle.NOT_OFF
 STATES = [
     GuestState.SHUT_OFF, GuestState.NO_STATE, GuestState.RUNNING, GuestState.BLOCKED,
     GuestState.PAUSED, GuestState.SHUTTING_DOWN, GuestState.SUSPENDED, GuestState.CRASHED,
@@ -60,6 +61,8 @@ EXPECTED = {
     "guest.describe":       (OK,) * 8,
     "guest.edit":           (OK,) * 8,
     "guest.snapshot":       (OK,) * 8,
+    "guest.clone":          (OK, OK, *(UP,) * 6),
+    "guest.rename":         (OK, OK, *(UP,) * 6),
     "guest.delete":         (OK,) * 8,
 }  # fmt: skip
 
@@ -86,6 +89,9 @@ def test_saved_state_agent_transience_and_probes() -> None:
     for word in ("guest.restore", "guest.start_fresh", "guest.discard", "guest.start"):
         assert obstacle(word, state=off, has_saved_state=True) is OK
     assert obstacle("guest.shutdown_agent", state=on, is_agent_connected=True) is OK
+    assert obstacle("guest.rename", state=off, has_saved_state=True) is Obstacle.SAVED_STATE
+    assert obstacle("guest.rename", state=off, has_snapshots=True) is Obstacle.SNAPSHOTS
+    assert obstacle("guest.clone", state=off, is_persistent=False) is Obstacle.TRANSIENT
     for word in ("guest.save", "guest.autostart"):
         assert obstacle(word, state=on, is_persistent=False) is Obstacle.TRANSIENT
     probed = frozenset({"guest.nmi"})
@@ -113,7 +119,7 @@ def test_to_start_afresh_both_rights_are_needed() -> None:
 def test_the_table_knows_only_verbs_that_the_judge_knows() -> None:
     assert set(power.RIGHTS) <= set(VERBS)
     assert {TABLE[word].right for word in presses.WORDS & set(TABLE)} <= set(power.RIGHTS)
-    assert set(power.RIGHTS) - {"guest.delete"} <= ROLES["editor"]
+    assert set(power.RIGHTS) - {"guest.clone", "guest.delete"} <= ROLES["editor"]
     assert set(power.RIGHTS) <= ROLES["creator"]
 
 

@@ -1,0 +1,199 @@
+"""The domain XML of a clone: all of the original but what two guests cannot both have.
+
+Source: https://libvirt.org/formatdomain.html; what virt-clone changes was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lxml import etree
+
+from kvmweb.definitions import elements
+from kvmweb.definitions.elements import Element, attribute
+
+_PLAIN_DEVICES = frozenset(
+    {
+        "emulator", "disk", "interface", "controller", "graphics", "video", "input", "sound",
+        "audio", "hub", "watchdog", "memballoon", "panic", "vsock", "iommu", "tpm", "rng",
+        "serial", "console", "channel", "parallel", "redirdev",
+    }
+)  # fmt: skip
+"""What a creation can build too, once `_is_plain` has looked at its type."""
+_PORTS = frozenset({"serial", "console", "channel", "parallel", "redirdev"})
+_PLAIN_PORTS = frozenset({"pty", "null", "vc", "spicevmc", "spiceport"})
+_ENTROPY = ("/dev/urandom", "/dev/random", "/dev/hwrng")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a disk of the clone is read from. type: file or block; empty for an empty drive."""
+
+    type: str = ""
+    path: str = ""
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What decides about a clone beside the disks.
+
+    foreign: devices and settings that only raw XML can have made. shareable: targets of disks that
+    several guests may write.
+    """
+
+    foreign: tuple[str, ...]
+    shareable: frozenset[str]
+    has_tpm: bool
+
+
+def traits(xml: str) -> Traits:
+    """Of this definition. Raises Invalid."""
+    root = elements.parse(xml)
+    foreign = [device.tag for device in root.iterfind("devices/*") if not _is_plain(device)]
+    if root.find("os/kernel") is not None or root.find("os/initrd") is not None:
+        foreign.append("kernel")
+    foreign += [etree.QName(child).localname for child in root if _is_driver_own(child)]
+    disks = root.iterfind("devices/disk")
+    return Traits(
+        foreign=tuple(dict.fromkeys(foreign)),
+        shareable=frozenset(
+            attribute(disk, "target", "dev") for disk in disks if disk.find("shareable") is not None
+        ),
+        has_tpm=root.find("devices/tpm") is not None,
+    )
+
+
+def nvram(xml: str) -> str:
+    """The file of the firmware's variables; empty where there is none. Raises Invalid."""
+    found = elements.parse(xml).find("os/nvram")
+    if found is None:
+        return ""
+    return attribute(found, "source", "file") or (found.text or "").strip()
+
+
+def clone(
+    xml: str, *, uuid: str, name: str, sources: Mapping[str, Source], nvram_path: str = ""
+) -> str:
+    """The definition of the clone. sources: by target, for those disks that are not shared.
+
+    Names of network devices, fixed screen ports, log files and addresses that two guests cannot
+    both have are left to libvirt. Raises Invalid.
+    """
+    root = elements.parse(xml)
+    _identity(root, uuid, name)
+    if nvram_path:
+        _nvram(root, nvram_path)
+    for disk in root.iterfind("devices/disk"):
+        source = sources.get(attribute(disk, "target", "dev"))
+        if source is not None:
+            _disk(disk, source)
+    for card in root.iterfind("devices/interface"):
+        _card(card)
+    for screen in root.iterfind("devices/graphics"):
+        _screen(screen)
+    for port in root.iterfind("devices/*"):
+        if port.tag in _PORTS:
+            _port(port)
+    for address in root.iterfind("devices/vsock/cid"):
+        address.attrib.pop("address", None)
+        address.set("auto", "yes")
+    return elements.serialize(root)
+
+
+def _identity(root: Element, uuid: str, name: str) -> None:
+    for tag, value in (("name", name), ("uuid", uuid)):
+        found = root.find(tag)
+        if found is None:
+            found = etree.Element(tag)
+            root.insert(0 if tag == "name" else 1, found)
+        found.text = value
+    for entry in root.iterfind("sysinfo/system/entry[@name='uuid']"):
+        entry.text = uuid
+    generation = root.find("genid")
+    if generation is not None:
+        generation.text = None
+    root.attrib.pop("id", None)
+
+
+def _nvram(root: Element, path: str) -> None:
+    found = root.find("os/nvram")
+    source = found.find("source")
+    if source is not None:
+        source.set("file", path)
+    else:
+        found.text = path
+
+
+def _disk(disk: Element, source: Source) -> None:
+    for tag in ("source", "backingStore", "mirror"):
+        for found in disk.findall(tag):
+            _drop(found)
+    if not source.type:
+        return
+    disk.set("type", source.type)
+    driver = disk.find("driver")
+    if driver is None:
+        driver = etree.Element("driver", name="qemu")
+        disk.insert(0, driver)
+    driver.set("type", source.format or "raw")
+    place = {"file" if source.type == "file" else "dev": source.path}
+    disk.insert(disk.index(driver) + 1, etree.Element("source", place))
+
+
+def _card(card: Element) -> None:
+    for tag in ("mac", "target"):
+        for found in card.findall(tag):
+            _drop(found)
+    for parameters in card.iterfind("virtualport/parameters"):
+        for name in ("interfaceid", "instanceid"):
+            parameters.attrib.pop(name, None)
+
+
+def _screen(screen: Element) -> None:
+    if screen.get("autoport") == "no" or screen.get("port", "-1") != "-1":
+        for name in ("port", "tlsPort"):
+            screen.attrib.pop(name, None)
+        screen.set("autoport", "yes")
+    if screen.get("websocket", "-1") != "-1":
+        screen.set("websocket", "-1")
+
+
+def _port(port: Element) -> None:
+    for log in port.findall("log"):
+        _drop(log)
+    if port.tag == "channel" and port.get("type") == "unix":
+        for source in port.findall("source"):
+            source.attrib.pop("path", None)
+
+
+def _drop(element: Element) -> None:
+    """Without the white space after it."""
+    element.getparent().remove(element)
+
+
+def _is_plain(device: Element) -> bool:
+    if device.tag not in _PLAIN_DEVICES:
+        return False
+    if device.tag in _PORTS:
+        is_agents = device.tag == "channel" and device.get("type") == "unix"
+        return is_agents or device.get("type") in _PLAIN_PORTS
+    if device.tag == "rng":
+        return all(
+            it.get("model") == "builtin" or (it.text or "").strip() in _ENTROPY
+            for it in device.iterfind("backend")
+        )
+    if device.tag == "tpm":
+        return attribute(device, "backend", "type") == "emulator"
+    if device.tag == "audio":
+        return device.get("type") in ("none", "spice")
+    if device.tag == "interface":
+        return device.get("type") in ("network", "bridge", "direct", "user")
+    return True
+
+
+def _is_driver_own(child: Element) -> bool:
+    """`<qemu:commandline>` and its like: arguments that libvirt hands through as they are."""
+    is_element = isinstance(child.tag, str)
+    return is_element and etree.QName(child).namespace is not None

@@ -1,0 +1,255 @@
+"""Clone a guest that is shut off: what may become of each disk, and asking for it.
+
+A clone holds all that the original holds, so whoever makes it needs the rights to make a guest
+like it: `guest.create` on the host, the rights on pools and networks that creation asks for, and
+`guest.xml` where only raw XML can have made what the original has.
+"""
+
+from __future__ import annotations
+
+import uuid as uuids
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from kvmweb.access import judge
+from kvmweb.core import pools as types
+from kvmweb.core import refs, wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
+from kvmweb.core.errors import Denied, Invalid, NotFound, WrongState
+from kvmweb.core.records import GuestRecord, HostState, PoolRecord
+from kvmweb.core.refs import Ref
+from kvmweb.definitions import cloning as xml
+from kvmweb.inventory import models as mirror
+from kvmweb.services import audit, cloning_disks, creation, jobs, maintenance, renaming, works
+from kvmweb.services.cloning_disks import Rights
+from kvmweb.services.creation_devices import file_stem
+from kvmweb.services.guard import guarded
+from kvmweb.store.models import Host
+
+VERB = "guest.clone"
+_FILES = ("dir", "fs", "netfs")
+"""Pools whose volumes are files: their names say what they are."""
+
+
+@guarded(VERB, is_audited=False)
+def ask(actor: Actor, ref: Ref) -> Original:
+    """What a clone would be made of: shown before anything happens. Raises NotFound."""
+    record, text = _known(ref)
+    traits = xml.traits(text) if text else xml.Traits((), frozenset(), has_tpm=False)
+    rights = Rights.of(actor, ref)
+    disks = cloning_disks.plans(actor, ref, record, traits, rights)
+    host = Host.objects.filter(key=ref.host).first()
+    is_told = judge.can(actor, "host.view", refs.host(ref.host))
+    return Original(
+        ref=ref,
+        name=record.name,
+        host_name=host.name if host else ref.host,
+        host_uri=host.uri if host and is_told else "",
+        definition_hash=record.definition_hash,
+        proposed_name=_free_name(ref.host, record.name),
+        disks=disks,
+        pools=tuple(
+            PoolChoice(uuid, pool.name, pool.type, pool.available)
+            for uuid, pool in rights.pools.items()
+        ),
+        obstacles=tuple(_obstacles(actor, ref, record, traits, disks)),
+        notes=tuple(_notes(record, traits)),
+    )
+
+
+@guarded(VERB)
+def clone(
+    actor: Actor,
+    ref: Ref,
+    *,
+    name: str,
+    ways: Mapping[str, str],
+    pool: str = "",
+    definition_hash: str = "",
+) -> UUID:
+    """Ask for it; the job that makes it. ways: by target; a disk not named gets what is proposed.
+
+    pool: where copies go; empty leaves each beside its original.
+    Raises: WrongState (it runs), Denied, Maintenance, Invalid (fields).
+    """
+    found = ask(actor, ref)
+    _require(actor, ref, found)
+    wrong = renaming.name_faults(ref.host, name)
+    chosen = _chosen(found, ways, wrong)
+    rights = Rights.of(actor, ref)
+    disks = _disks(found, chosen, name, pool, rights, wrong)
+    if wrong:
+        raise Invalid(fields=wrong)
+    made = str(uuids.uuid4())
+    steps = [works.waiting(disk["way"], disk["name"]) for disk in disks if disk["name"]]
+    job = jobs.ask(
+        actor,
+        VERB,
+        [*steps, works.waiting("define", name)],
+        host=ref.host,
+        guest=str(ref),
+        uuid=made,
+        name=name,
+        disks=disks,
+        definition_hash=definition_hash or found.definition_hash,
+    )
+    audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
+    return job
+
+
+def _known(ref: Ref) -> tuple[GuestRecord, str]:
+    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    if row is None:
+        raise NotFound(ref=str(ref))
+    text = mirror.GuestDefinition.objects.filter(guest=row).values_list("xml", flat=True).first()
+    return wire.from_plain(GuestRecord, {**row.record, "xml": ""}), text or ""
+
+
+def _require(actor: Actor, ref: Ref, found: Original) -> None:
+    """Rights and state, each with its own problem. Raises Denied, WrongState, Maintenance."""
+    if not judge.can(actor, creation.VERB, refs.host(ref.host)):
+        raise Denied(verb=creation.VERB, ref=str(ref))
+    record, _text = _known(ref)
+    if record.state.is_active:
+        raise WrongState(name=record.name, state=record.state)
+    maintenance.require_open(ref.host)
+    if found.obstacles:
+        raise Invalid(fields={"": " ".join(found.obstacles)})
+
+
+def _obstacles(
+    actor: Actor, ref: Ref, record: GuestRecord, traits: xml.Traits, disks: Iterable[DiskPlan]
+) -> Iterable[str]:
+    """What stands in the way of every clone, in sentences."""
+    if record.state.is_active:
+        yield _("The guest is running. Shut it down first: its disks change while it runs.")
+    if not record.is_persistent:
+        yield _("The guest has no stored definition. It is gone when it stops.")
+    up = mirror.HostMirror.objects.filter(host=ref.host, state=HostState.UP)
+    if not up.exists():
+        yield _("This host is not answering.")
+    if ref.host in maintenance.resting():
+        yield _("This host is in maintenance: no guest is made there.")
+    if not judge.can(actor, creation.VERB, refs.host(ref.host)):
+        yield _("You may not create guests on this host.")
+    if traits.foreign and not judge.can(actor, "guest.xml", ref):
+        yield _(
+            "It has what only an administrator may give a guest: %(things)s. An administrator can"
+            " clone it."
+        ) % {"things": ", ".join(traits.foreign)}
+    yield from _cards(actor, ref, record)
+    for disk in disks:
+        if not disk.ways:
+            yield f"{disk.target}: {disk.reason}"
+
+
+def _cards(actor: Actor, ref: Ref, record: GuestRecord) -> Iterable[str]:
+    """Connections that this person may not give a guest."""
+    mine = {network.name for network in creation.networks(actor, ref.host).values()}
+    may_bridge = creation.may_bridge(actor, ref.host)
+    for card in record.interfaces:
+        if card.type == "network" and card.source not in mine:
+            yield _("You may not connect guests to the network %(name)s.") % {"name": card.source}
+        elif card.type not in ("network", "user") and not may_bridge:
+            yield _("You may not connect guests to bridges and devices of the host.")
+
+
+def _notes(record: GuestRecord, traits: xml.Traits) -> Iterable[str]:
+    if record.has_saved_state:
+        yield _("Its saved state is not cloned: the disks are as after a power cut.")
+    if record.snapshots:
+        yield _("Its snapshots are not cloned.")
+    if traits.has_tpm:
+        yield _("The clone gets an empty TPM: what is sealed with it does not open.")
+    if record.host_devices:
+        yield _("Both will name the same devices of the host: only one of them can run at a time.")
+
+
+def _free_name(host: str, name: str) -> str:
+    taken = creation.names(host)
+    stem = f"{name[:54].rstrip()}-clone"
+    tails = ("", *(f"-{n}" for n in range(1, 10_000)))
+    return next(found for tail in tails if (found := f"{stem}{tail}") not in taken)
+
+
+def _chosen(found: Original, ways: Mapping[str, str], wrong: dict[str, str]) -> dict[str, str]:
+    """The way of each disk, by target."""
+    chosen: dict[str, str] = {}
+    for disk in found.disks:
+        way = ways.get(disk.target) or disk.ways[0]
+        if way not in disk.ways:
+            wrong[f"way-{disk.target}"] = disk.reason or _("This is not possible for this disk.")
+        chosen[disk.target] = str(way)
+    return chosen
+
+
+def _disks(
+    found: Original,
+    chosen: Mapping[str, str],
+    name: str,
+    pool: str,
+    rights: Rights,
+    wrong: dict[str, str],
+) -> list[dict[str, Any]]:
+    """Plain JSON for the job: each disk that is not shared."""
+    made: list[dict[str, Any]] = []
+    if pool and pool not in rights.pools:
+        wrong["pool"] = _("Choose a pool that you may make volumes in.")
+        return made
+    for disk in found.disks:
+        way = chosen[disk.target]
+        plain: dict[str, Any] = {
+            "target": disk.target, "way": way, "pool": "", "name": "", "source_pool": disk.pool,
+        }  # fmt: skip
+        if way in (Way.COPY, Way.LINK):
+            into = pool or disk.pool
+            target = rights.pools.get(into)
+            if target is None:
+                wrong["pool"] = _("Choose a pool that you may make volumes in.")
+                continue
+            form = _format(disk, target, way)
+            plain.update(
+                pool=into, name=_free_volume(rights, into, name, target.type, form, made),
+                source=disk.name, source_format=disk.format, image_format=form,
+                capacity=disk.capacity,
+            )  # fmt: skip
+        if way != Way.SHARE:
+            made.append(plain)
+    _check_room(found, made, rights, wrong)
+    return made
+
+
+def _format(disk: DiskPlan, pool: PoolRecord, way: str) -> str:
+    if way == Way.LINK:
+        return "qcow2"
+    can = types.VOLUME_FORMATS.get(pool.type, ("raw",))
+    return disk.format if disk.format in can else "raw"
+
+
+def _free_volume(
+    rights: Rights, pool: str, name: str, kind: str, form: str, made: list[dict[str, Any]]
+) -> str:
+    taken = rights.volumes(pool) | {disk["name"] for disk in made if disk["pool"] == pool}
+    suffix = "" if kind not in _FILES else f".{'img' if form == 'raw' else form}"
+    tails = ("", *(f"-{n}" for n in range(1, 10_000)))
+    stem = file_stem(name)
+    return next(it for tail in tails if (it := f"{stem}{tail}{suffix}") not in taken)
+
+
+def _check_room(
+    found: Original, made: list[dict[str, Any]], rights: Rights, wrong: dict[str, str]
+) -> None:
+    """A copy that cannot fit is not begun."""
+    sizes = {disk.target: disk.allocation for disk in found.disks}
+    for uuid, pool in rights.pools.items():
+        wanted = sum(
+            sizes[it["target"]] for it in made if it["pool"] == uuid and it["way"] == Way.COPY
+        )
+        if wanted > pool.available:
+            wrong["pool"] = _("%(pool)s has less free space than the copies need.") % {
+                "pool": pool.name
+            }

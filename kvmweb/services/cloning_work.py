@@ -1,0 +1,82 @@
+"""Carry a clone out: each disk, then the definition; and take each of them back.
+
+As in a creation, what a step makes is announced before it is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kvmweb.core import refs
+from kvmweb.core.cloning import Way
+from kvmweb.core.creation import NewVolume
+from kvmweb.core.errors import Problem
+from kvmweb.core.refs import Ref
+from kvmweb.hostlink import client
+from kvmweb.services import audit, creation_volumes, maintenance, volume_works
+from kvmweb.services.works import Arguments, Work, carries, undoes
+
+VERB = "guest.clone"
+DEFINE_S = 120.0
+"""With the copy of the firmware's variables."""
+
+
+@carries(VERB)
+def _clone(work: Work, arguments: Arguments) -> None:
+    """The whole clone, or nothing of it."""
+    host, original = str(arguments["host"]), Ref.parse(arguments["guest"])
+    made = refs.guest(host, str(arguments["uuid"]))
+    try:
+        work.require(VERB, original)
+        work.require("guest.create", refs.host(host))
+        maintenance.require_open(host)
+        for disk in arguments["disks"]:
+            _disk(work, host, disk)
+        with work.step("define", arguments["name"]):
+            _define(work, arguments, original, made)
+    except Problem as problem:
+        audit.note(work.actor, VERB, original, outcome=problem.code, name=arguments["name"])
+        raise
+    work.made(made)
+    audit.note(work.actor, VERB, made, name=arguments["name"], of=str(original))
+
+
+def _disk(work: Work, host: str, disk: dict[str, Any]) -> None:
+    """Copied or linked; one that stays empty needs nothing."""
+    source = refs.pool(host, disk["source_pool"])
+    if disk["way"] == Way.COPY:
+        work.require("volume.clone", source)
+        work.require("volume.create", refs.pool(host, disk["pool"]))
+        with work.step("copy", disk["name"]):
+            volume_works.copy(work, {**disk, "host": host})
+    elif disk["way"] == Way.LINK:
+        work.require("volume.attach", source)
+        work.require("volume.create", refs.pool(host, disk["pool"]))
+        with work.step("link", disk["name"]):
+            wanted = NewVolume(
+                disk["pool"], "", disk["name"], disk["capacity"], "qcow2",
+                backing_pool=disk["source_pool"], backing=disk["source"],
+            )  # fmt: skip
+            creation_volumes.make(work, host, wanted)
+
+
+def _define(work: Work, arguments: Arguments, original: Ref, made: Ref) -> None:
+    work.undo("guest.unclone", host=made.host, uuid=made.id)
+    client.call(
+        made.host,
+        "guest.clone",
+        deadline_s=DEFINE_S,
+        uuid=made.id,
+        source=original.id,
+        name=arguments["name"],
+        definition_hash=arguments["definition_hash"],
+        disks=[
+            {"target": disk["target"], "pool": disk["pool"], "volume": disk["name"]}
+            for disk in arguments["disks"]
+        ],
+    )
+
+
+@undoes("guest.unclone")
+def _unclone(*, host: str, uuid: str) -> None:
+    client.call(host, "guest.unclone", deadline_s=DEFINE_S, uuid=uuid)

@@ -1,0 +1,54 @@
+"""Rename a guest that is off. Its identity is its UUID: grants, history and jobs stay with it."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import HostDown, Invalid, NotFound, WrongState
+from kvmweb.core.records import GuestState, HostState
+from kvmweb.core.refs import Ref
+from kvmweb.hostlink import client
+from kvmweb.inventory import models as mirror
+from kvmweb.services import audit, creation, creation_plan
+from kvmweb.services.guard import guarded
+from kvmweb.services.marks import internal
+
+DEADLINE_S = 20.0
+
+
+@guarded("guest.rename")
+def rename(actor: Actor, ref: Ref, *, name: str) -> None:
+    """Raises: WrongState (it runs), Invalid (fields), Exists, NotFound, HostDown.
+
+    Source: virDomainRename.
+    """
+    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    if row is None:
+        raise NotFound(ref=str(ref))
+    if not mirror.HostMirror.objects.filter(host=ref.host, state=HostState.UP).exists():
+        raise HostDown(host=ref.host)
+    if GuestState(row.state).is_active:
+        raise WrongState(name=row.name, state=row.state)
+    wrong = {} if name == row.name else name_faults(ref.host, name)
+    if row.record.get("has_saved_state"):
+        wrong[""] = _("Its state is saved under its name. Start it, or discard the state first.")
+    elif row.record.get("snapshots"):
+        wrong[""] = _("It has snapshots, which know it by its name. Delete them first.")
+    if wrong:
+        raise Invalid(fields=wrong)
+    audit.running().detail.update(before=row.name, after=name)
+    client.call(ref.host, "guest.rename", deadline_s=DEADLINE_S, uuid=ref.id, name=name)
+
+
+@internal("a part of acts that name a guest")
+def name_faults(host: str, name: str) -> dict[str, str]:
+    """What is wrong with a new name of a guest of this host."""
+    if not creation_plan.NAME.fullmatch(name) or name != name.strip():
+        said = _(
+            "1 to 63 letters, digits, spaces or . _ + @ -, beginning with a letter or a digit."
+        )
+        return {"name": said}
+    if name in creation.names(host):
+        return {"name": _("A guest of this name is already on this host.")}
+    return {}
