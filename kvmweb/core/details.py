@@ -65,6 +65,7 @@ class GuestDetails:
     rev: int
     offers: tuple[Offer, ...]
     may_read_definition: bool
+    may_write_definition: bool = False
     asked: Asked | None = None
     snapshots: tuple[SnapshotLine, ...] = ()
 

@@ -130,6 +130,8 @@ class GuestRecord:
     """When the QEMU process began, where the worker can know (local pid file); else None."""
     definition_hash: str
     xml: str
+    stored_xml: str = ""
+    """What the next start brings, where that is not in `xml`: of a persistent guest that runs."""
     host_devices: tuple[str, ...] = ()
     """Devices of the host that it is given, by their keys: see `core.devices.DeviceRecord`."""
     has_added_vcpus: bool = False

@@ -23,7 +23,7 @@ from kvmweb.core import refs, topics
 from kvmweb.core.records import HostState
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.topics import Notice
-from kvmweb.hub import parts, rows
+from kvmweb.hub import parts, rows, versions
 from kvmweb.hub.batches import MIRRORED, Batch, Plain, fold
 from kvmweb.hub.use import Use
 from kvmweb.inventory.models import (
@@ -58,7 +58,8 @@ class Difference:
     """What one batch changes of one kind.
 
     marked: began or ceased to answer. known: UUIDs whose row was there before.
-    xml: definitions of the guests that are written. pools: those whose volumes differ.
+    xml: definitions of the guests that are written; stored: what their next start brings.
+    pools: those whose volumes differ.
     """
 
     written: list[rows.Row] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Difference:
     marked: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     xml: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
     pools: set[str] = field(default_factory=set)
 
     @property
@@ -141,6 +143,7 @@ class Writer:
             elif row is None or row.is_gone or row.digest != rows.digest(said.record):
                 difference.written.append(rows.build(kind, self.host, said, row, now))
                 difference.xml[uuid] = said.record.get("xml", "")
+                difference.stored[uuid] = said.record.get("stored_xml") or difference.xml[uuid]
         if kind in batch.listed:
             there = rows.MODELS[kind]._default_manager.filter(host=self.host, is_gone=False)
             beyond = set(there.values_list("uuid", flat=True)) - batch.listed[kind]
@@ -177,7 +180,9 @@ class Writer:
             update_fields=fields,
         )
         if kind is Kind.GUEST:
-            self._write_beside(cast(list[Guest], written), difference.xml)
+            guests = cast(list[Guest], written)
+            self._write_beside(guests, difference.xml)
+            versions.keep(self.host, guests, difference.stored, now)
 
     def _write_beside(self, guests: list[Guest], xml: dict[str, str]) -> None:
         """Definitions of the guests that differ; no more figures of those that ended."""

@@ -62,7 +62,7 @@ def build(kind: Kind, host: str, told: Told, before: Row | None, now: datetime) 
         return mirror.Volume(**shared, record=record, **_volume_columns(record, before))
     if kind is not Kind.GUEST:
         return MODELS[kind](**shared, record=record)
-    lean = {name: value for name, value in record.items() if name != "xml"}
+    lean = {name: value for name, value in record.items() if name not in ("xml", "stored_xml")}
     return mirror.Guest(
         **shared, record=lean, **_guest_columns(record), **_running(told, before, now)
     )

@@ -169,6 +169,7 @@ class Reader:
             started_at=None,
             definition_hash=elements.fingerprint(inactive),
             xml=text,
+            stored_xml="" if inactive is text else inactive,
             **{name: getattr(parsed, name) for name in _FROM_XML},
         )
         return self.dress(record)

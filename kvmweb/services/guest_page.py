@@ -51,6 +51,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         rev=rev,
         offers=power.offers(actor, guest, host),
         may_read_definition=judge.can(actor, "guest.definition", ref),
+        may_write_definition=judge.can(actor, "guest.xml", ref) and guest.record["is_persistent"],
         asked=_asked(actor, ref),
         snapshots=snapshots.lines(actor, guest, host),
     )

@@ -20,7 +20,7 @@ from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, maintenance, power_line
+from kvmweb.services import audit, linked, maintenance, power_line
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.services.power_line import Outcome
 
@@ -273,10 +273,12 @@ def of(word: str) -> str:
 def start(actor: Actor, ref: Ref, *, paused: bool = False, reset_saved: bool = False) -> Outcome:
     """Power on, or go on from a saved state. reset_saved: throw that state away first.
 
-    Raises: Denied (reset_saved needs guest.discard as well), HostDown, and what libvirt says.
+    Raises: Denied (reset_saved needs guest.discard as well), Invalid (a linked clone builds on it),
+    HostDown, and what libvirt says.
     """
     if reset_saved and not judge.can(actor, "guest.discard", ref):
         raise Denied(verb="guest.discard", ref=str(ref))
+    linked.require_apart(actor, ref)
     word = "guest.start_fresh" if reset_saved else "guest.start"
     return _do(ref, word, paused=paused, reset_saved=reset_saved)
 

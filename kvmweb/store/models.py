@@ -9,11 +9,13 @@ from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoc
 from kvmweb.store.sessions import Session
 from kvmweb.store.storage import StorageRoot
 from kvmweb.store.uploads import Image, TransferTicket, Upload
+from kvmweb.store.versions import GuestVersion
 
 __all__ = [
     "AuditEntry",
     "CustomRole",
     "Grant",
+    "GuestVersion",
     "Host",
     "Image",
     "Job",

@@ -19,7 +19,7 @@ from kvmweb.core.errors import Conflict, Denied, Exists, Invalid, NotFound, Wron
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import cloning, job_worker, jobs
+from kvmweb.services import cloning, job_worker, jobs, power
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
 from tests.lab.host import LabHost
 from tests.services.stage import person, run_folder  # noqa: F401
@@ -106,6 +106,15 @@ def test_a_linked_clone_is_thin_and_quick(shop: Workshop, admin: Actor) -> None:
     assert found["backing-filename"] == f"{IMAGES}/first.qcow2"
     assert (found["format"], found["virtual-size"]) == ("qcow2", 8 * 1024**2)
     assert took_s < 20  # 2 s on an idle machine; the pace of the job loop counts here
+    shop.see_volume("thin.qcow2")
+    shop.see_guest("thin")
+    with pytest.raises(Invalid) as caught:
+        power.start(admin, ref)
+    assert "thin" in caught.value.fields[""]
+    assert shop.lab.state(ref.id) == "shut off"
+    assert done.result is not None
+    power.start(admin, done.result)
+    assert shop.lab.state(done.result.id) == "running"
 
 
 def test_linking_is_refused_where_the_original_would_change_by_itself(

@@ -32,6 +32,7 @@ from tests.services.stage import (  # noqa: F401 - fixtures
 
 ALL = dict.fromkeys(power.RIGHTS, True)
 OK, OFF, ON = Obstacle.NONE, Obstacle.NOT_RUNNING, Obstacle.RUNNING
+UP = Obstacle.NOT_OFF
 P, D, S, C = Obstacle.PAUSED, Obstacle.SHUTTING_DOWN, Obstacle.SUSPENDED, Obstacle.CRASHED
 NP, NS, NA = Obstacle.NOT_PAUSED, Obstacle.NO_SAVED_STATE, Obstacle.NO_AGENT
 UP = Obstacle.NOT_OFF
