@@ -29,8 +29,7 @@ class CloneForm(Strict):
     definition_hash = forms.CharField(required=False, widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, data: object = None, *, found: Original, **rest: object) -> None:
-        ways = _way_fields(found)
-        super().__init__(data, extra=ways, **rest)
+        super().__init__(data, **rest)
         pools = [(pool.uuid, pool.name) for pool in found.pools]
         self.fields["pool"].choices = [  # type: ignore[attr-defined]
             ("", _("Beside the originals")), *pools,
@@ -51,7 +50,7 @@ def clone(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     actor, ref = request.actor, refs.guest(host, str(uuid))  # type: ignore[attr-defined]
     found = desk.ask(actor, ref)
     initial = {"name": found.proposed_name, "definition_hash": found.definition_hash}
-    form = posted(request, CloneForm, found=found, initial=initial)
+    form = posted(request, _with_ways(found), found=found, initial=initial)
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
         try:
@@ -94,12 +93,13 @@ def _context(request: HttpRequest, form: CloneForm, found: Original) -> dict[str
     }
 
 
-def _way_fields(found: Original) -> dict[str, forms.Field]:
-    """Only ways that are possible are choices."""
-    return {
+def _with_ways(found: Original) -> type[CloneForm]:
+    """The form of this guest's disks: only ways that are possible are choices."""
+    fields = {
         f"way-{disk.target}": forms.ChoiceField(
             required=False, choices=[(way.value, "") for way in disk.ways]
         )
         for disk in found.disks
         if disk.ways
     }
+    return type("CloneFormOfDisks", (CloneForm,), fields)

@@ -19,13 +19,9 @@ class Strict(forms.Form):
 
     required_css_class = "is-required"
 
-    def __init__(
-        self, data: Any = None, *, extra: Mapping[str, forms.Field] | None = None, **rest: Any
-    ) -> None:
-        """extra: fields that this one form has beside those of its class."""
+    def __init__(self, data: Any = None, **rest: Any) -> None:
         rest.setdefault("label_suffix", "")
         super().__init__(data, **rest)
-        self.fields.update(extra or {})
         if data is None:
             return
         names = {self.add_prefix(name) for name in self.fields}

@@ -42,7 +42,7 @@ def test_taken_out_or_typed_anew_stands_as_it_was_typed() -> None:
 
 def test_nothing_can_be_kept_where_nothing_is() -> None:
     typed = PLAIN.replace("type='spice'", f"type='spice' passwd='{KEPT}'")
-    with pytest.raises(Invalid, match="line 8"):
+    with pytest.raises(Invalid, match="line 9"):
         defining.taken(typed, SECURE)
 
 
@@ -65,7 +65,7 @@ def test_an_old_definition_comes_back_under_the_present_name_with_the_present_pa
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (PLAIN.replace("</devices>", "</device>"), "line 9"),
+        (PLAIN.replace("</devices>", "</device>"), "line 10"),
         ("", "not well-formed"),
         ("<network/>", "line 1"),
         (PLAIN.replace("<name>web", "<name>other"), "line 2: <name> stays web"),
