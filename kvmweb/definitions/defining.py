@@ -17,6 +17,8 @@ from kvmweb.definitions.elements import Element
 KEPT = "(kept)"
 _SCREEN = re.compile(r"<graphics(?=[\s/>])")
 _PASSWORD = re.compile(r"""(<graphics\b[^<>]*?)\s+passwd=(?:'[^'<]*'|"[^"<]*")""")
+_FILE = re.compile(r" \(<string>, line \d+\)$")
+"""What the parser calls a text that has no file."""
 _NAME = re.compile(r"(<name>)[^<]*(</name>)")
 
 
@@ -80,7 +82,10 @@ def restorable(text: str, current: str) -> str:
 
 def check(text: str, *, name: str, uuid: str) -> None:
     """Well formed, a guest, and this one. Raises Invalid with the line."""
-    root = elements.parse(text)
+    try:
+        root = elements.parse(text)
+    except errors.Invalid as error:
+        raise errors.Invalid(_FILE.sub("", error.detail)) from error
     if root.tag != "domain":
         raise errors.Invalid("line 1: the outermost element is <domain>")
     for tag, wanted in (("name", name), ("uuid", uuid)):

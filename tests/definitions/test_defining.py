@@ -78,6 +78,7 @@ def test_what_is_not_this_guest_is_refused_with_its_line(text: str, said: str) -
     with pytest.raises(Invalid) as caught:
         defining.check(text, name="web", uuid=UUID)
     assert said in caught.value.detail
+    assert "<string>" not in caught.value.detail
 
 
 def test_quotes_make_no_difference() -> None:
