@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from kvmweb.core.offers import Offer
+from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestRecord, HostState
 from kvmweb.core.refs import Ref
 from kvmweb.core.snapshots import SnapshotLine
@@ -68,6 +68,8 @@ class GuestDetails:
     may_write_definition: bool = False
     asked: Asked | None = None
     snapshots: tuple[SnapshotLine, ...] = ()
+    disks: Obstacle = Obstacle.NO_RIGHT
+    """What stands in the way of changing its disks and drives."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,10 +63,7 @@ def build(
     driver = etree.SubElement(disk, "driver", name="qemu", type=image_format or "raw")
     if device == "disk" and not is_readonly:
         driver.set("discard", "unmap")
-    if kind == "volume":
-        etree.SubElement(disk, "source", pool=place, volume=volume)
-    else:
-        etree.SubElement(disk, "source", {"file" if kind == "file" else "dev": place})
+    disk.append(_source(kind, place, volume))
     etree.SubElement(disk, "target", dev=target, bus=bus)
     if is_readonly or device == "cdrom":
         etree.SubElement(disk, "readonly")
@@ -85,4 +82,55 @@ def free_target(texts: Iterable[str], bus: str) -> str:
     found = next((name for name in names if name not in taken), "")
     if not found:
         raise errors.Invalid("no free disk name on this bus")
+    return found
+
+
+def has(xml: str, target: str) -> bool:
+    """Whether a disk or drive is there under this name. Raises Invalid."""
+    return _find(elements.parse(xml), target) is not None
+
+
+def device(xml: str, target: str) -> str:
+    """The XML of this disk alone, as libvirt takes it to detach it. Raises NotFound, Invalid."""
+    return elements.serialize(_of(elements.parse(xml), target))
+
+
+def with_medium(xml: str, target: str, source: tuple[str, str, str] | None) -> str:
+    """The XML of this drive alone with another medium, or empty. source: as for `build`.
+
+    Whatever the medium's content looks like, it is read as raw. Raises NotFound, Invalid.
+    """
+    disk = _of(elements.parse(xml), target)
+    if disk.get("device") not in ("cdrom", "floppy"):
+        raise errors.Invalid("not a drive for media")
+    for name in ("source", "backingStore"):
+        for found in disk.findall(name):
+            disk.remove(found)
+    driver = disk.find("driver")
+    if driver is None:
+        driver = etree.Element("driver", name="qemu")
+        disk.insert(0, driver)
+    driver.set("type", "raw")
+    if source is not None:
+        kind, place, volume = source
+        disk.set("type", kind)
+        disk.insert(disk.index(driver) + 1, _source(kind, place, volume))
+    return elements.serialize(disk)
+
+
+def _source(kind: str, place: str, volume: str) -> Element:
+    if kind == "volume":
+        return etree.Element("source", pool=place, volume=volume)
+    return etree.Element("source", {"file" if kind == "file" else "dev": place})
+
+
+def _find(root: Element, target: str) -> Element | None:
+    disks = root.iterfind("devices/disk")
+    return next((disk for disk in disks if attribute(disk, "target", "dev") == target), None)
+
+
+def _of(root: Element, target: str) -> Element:
+    found = _find(root, target)
+    if found is None:
+        raise errors.NotFound(f"no disk {target}")
     return found

@@ -46,7 +46,7 @@ def attach(
         target = xml.free_target(_definitions(domain), bus)
         known = volumes.parse(found.XMLDesc(0)).format
         text = xml.build(
-            _source(connection, pool, found),
+            source(connection, pool, found),
             image_format="raw" if is_raw or known in _FORMLESS else known,
             target=target,
             bus=bus,
@@ -65,7 +65,7 @@ def _definitions(domain: libvirt.virDomain) -> list[str]:
     return texts
 
 
-def _source(
+def source(
     connection: libvirt.virConnect, pool: str, volume: libvirt.virStorageVol
 ) -> tuple[str, str, str]:
     """By its path, as virt-install does; by pool and name where QEMU itself speaks to a server."""

@@ -11,6 +11,7 @@ from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import Asked, GuestDetails, GuestUse
 from kvmweb.core.errors import NotFound
+from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import GuestRecord, GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
@@ -54,6 +55,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         may_write_definition=judge.can(actor, "guest.xml", ref) and guest.record["is_persistent"],
         asked=_asked(actor, ref),
         snapshots=snapshots.lines(actor, guest, host),
+        disks=_disks(actor, ref, is_up=host is not None and host.is_up),
     )
 
 
@@ -101,6 +103,12 @@ def _row(ref: Ref) -> mirror.Guest:
     if found is None:
         raise NotFound(ref=str(ref))
     return found
+
+
+def _disks(actor: Actor, ref: Ref, *, is_up: bool) -> Obstacle:
+    if not judge.can(actor, "guest.disks", ref):
+        return Obstacle.NO_RIGHT
+    return Obstacle.NONE if is_up else Obstacle.HOST_AWAY
 
 
 def _asked(actor: Actor, ref: Ref) -> Asked | None:

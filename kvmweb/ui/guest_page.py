@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.details import Asked, GuestDetails, GuestUse
+from kvmweb.core.offers import Offer
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.ui import commands, controls, snapshots, sparklines, words
+from kvmweb.ui import commands, controls, messages, snapshots, sparklines, words
 from kvmweb.ui.controls import Control
 from kvmweb.ui.snapshots import SnapshotRow
 from kvmweb.ui.sparklines import Sparkline
@@ -153,6 +154,16 @@ class GuestPage:
     def snapshot(self) -> Control:
         """Take one."""
         return self.by_verb["guest.snapshot"]
+
+    @property
+    def no_disks(self) -> str:
+        """Why its disks cannot be changed; empty when they can."""
+        return messages.obstacle(Offer("guest.disks", self.details.disks))
+
+    @property
+    def no_edit(self) -> str:
+        """Why nothing else of it can be changed; empty when it can."""
+        return self.by_verb["guest.edit"].reason if "guest.edit" in self.by_verb else ""
 
     @property
     def started_at(self) -> float | None:

@@ -42,7 +42,7 @@ class Strict(forms.Form):
             self.add_error(name if name in self.fields else None, sentence)
 
 
-def posted(request: HttpRequest, kind: type[Strict], **rest: Any) -> Any:
+def posted(request: HttpRequest, kind: Callable[..., Strict], **rest: Any) -> Any:
     """The form bound to what was posted, or empty for a page that is only looked at."""
     data: Mapping[str, Any] | None = request.POST if request.method == "POST" else None
     return kind(data, **rest)

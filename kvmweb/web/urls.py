@@ -22,6 +22,7 @@ from kvmweb.web import (
     images,
     jobs,
     maintenance,
+    media,
     network_edits,
     networks,
     nwfilters,
@@ -77,6 +78,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GUEST}describe/", guest_page.describe, name="guest_describe"),
     path(f"{GUEST}confirm/<slug:path>/", power.confirm, name="guest_confirm"),
     path(f"{GUEST}filter/", nwfilters.assign, name="guest_filter"),
+    *media.urlpatterns,
     # Last of the guests: every other word is a verb.
     path(f"{GUEST}<slug:path>/", power.act, name="guest_act"),
     path("hosts/", hosts.list_, name="hosts"),

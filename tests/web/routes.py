@@ -201,6 +201,8 @@ ROUTES = [
     guest("snapshot_delete", "snapshots/first/delete/", ADMIN, "post"),
     guest("guest_describe", "describe/", ADMIN, "post", title="", definition_hash="x"),
     guest("guest_confirm", "confirm/destroy/", SEE_GUEST),
+    guest("guest_media", "disks/sda/media/", SEE_GUEST),
+    guest("guest_eject", "disks/sda/eject/", ADMIN, "post"),
     guest("guest_actions", "actions/", SEE_GUEST),
     guest("guest_act", "start/", OPERATE, "post"),
     guest("guest_act", "destroy/", OPERATE, "post"),

@@ -15,6 +15,7 @@ from django.test import Client
 from kvmweb.access import judge
 from kvmweb.core import refs
 from kvmweb.core.actors import PORTAL
+from kvmweb.core.records import DiskRecord
 from kvmweb.management import charter
 from kvmweb.services import factors, people
 from kvmweb.store.models import CustomRole, Grant, Person, RightsEpoch, Team
@@ -40,7 +41,9 @@ GRANTS = {
 def cast(settings: Any) -> dict[str, int]:
     """Guests on two hosts, one person of each kind, and things to act upon."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    mirrored(1, host="east", snapshots=1, snapshot_tree=(plain.snapshot("first"),))
+    drive = DiskRecord("sda", "sata", "cdrom", "", "raw")
+    first = plain.snapshot("first")
+    mirrored(1, host="east", disks=(drive,), snapshots=1, snapshot_tree=(first,))
     held(21, "disk", host="east")
     with_network(3, host="east")
     with_filter(4, host="east")

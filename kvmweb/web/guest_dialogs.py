@@ -1,0 +1,105 @@
+"""One question about a guest: asked, judged, answered; what was typed survives a conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.translation import gettext as _
+
+from kvmweb.core.details import GuestDetails
+from kvmweb.core.errors import Conflict, Invalid, Problem
+from kvmweb.core.refs import Ref
+from kvmweb.services import guest_page
+from kvmweb.ui import guest_page as face
+from kvmweb.ui import links, messages
+from kvmweb.web import respond
+from kvmweb.web.forms import Strict, posted
+
+
+class Change(Strict):
+    """A change of what the person saw."""
+
+    definition_hash = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+Answer = tuple[str, str]
+"""A sentence, and its tone."""
+
+
+@dataclass(slots=True)
+class Question:
+    """template: extends `frame`. act: called with what was typed; tells what came of it.
+
+    form: makes the form of its `data` and `initial`. retry: offers another way after a problem.
+    """
+
+    template: str
+    title: str
+    action_label: str
+    form: Callable[..., Strict]
+    act: Callable[[dict[str, Any]], Answer]
+    context: dict[str, Any] = field(default_factory=dict)
+    name: str = "change"
+    tone: str = ""
+    retry: Callable[[Problem, Strict], bool] | None = None
+
+
+def about(request: HttpRequest, ref: Ref) -> GuestDetails:
+    """The guest, for who may see it. Raises NotFound."""
+    return guest_page.show(request.actor, ref)  # type: ignore[attr-defined]
+
+
+def answer(request: HttpRequest, details: GuestDetails, asked: Question) -> HttpResponse:
+    """GET asks; POST does it, or asks again with what was wrong."""
+    record, back = details.record, links.of(details.ref)
+    initial = {"definition_hash": record.definition_hash}
+    form = posted(request, asked.form, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            said, tone = asked.act(form.cleaned_data)
+            to = "" if request.htmx else back  # type: ignore[attr-defined]
+            return respond.done(request, said, to=to, tone=tone)
+        except Invalid as invalid:
+            if not invalid.fields:
+                return respond.problem(request, invalid, about=record.name, about_url=back)
+            form.add_invalid(invalid)
+        except Conflict as conflict:
+            form = _again(request, asked, conflict)
+        except Problem as problem:
+            if asked.retry is None or not asked.retry(problem, form):
+                return respond.problem(request, problem, about=record.name, about_url=back)
+    context = {
+        **asked.context,
+        "form": form,
+        "it": face.page(details),
+        "name": asked.name,
+        "tone": asked.tone,
+        "action": request.path,
+        "title": asked.title,
+        "action_label": asked.action_label,
+        "back_url": back,
+        "back_label": record.name,
+        "frame": respond.frame(request),
+    }
+    return respond.page(request, asked.template, context, status=422 if form.errors else 200)
+
+
+def _again(request: HttpRequest, asked: Question, conflict: Conflict) -> Strict:
+    """The same form with what was typed, over the definition that is there now."""
+    typed: QueryDict = request.POST.copy()
+    typed["definition_hash"] = conflict.context.get("hash", "")
+    form = asked.form(typed)
+    form.is_valid()
+    form.add_error(
+        None,
+        messages.problem(conflict).sentence
+        + " "
+        + _(
+            "What you typed is kept. Look at the guest, then save again to change it as it is now."
+        ),
+    )
+    return form
