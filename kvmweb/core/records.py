@@ -54,6 +54,9 @@ class DiskRecord:
     is_readonly: bool = False
     capacity: int | None = None
     allocation: int | None = None
+    cache: str = ""
+    discard: str = ""
+    is_shareable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,21 @@ class SerialRecord:
     target: str
     """isa-serial, virtio, …"""
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChange:
+    """One thing that the next start of a running guest brings.
+
+    what: guest, disk, interface; device or definition with the element's name, where nothing more
+    is known. field: of the record, or added, removed, other. now, then: as the record says.
+    """
+
+    what: str
+    name: str
+    field: str
+    now: str = ""
+    then: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +156,22 @@ class GuestRecord:
     """Virtual CPUs were added since it started."""
     snapshot_tree: tuple[SnapshotRecord, ...] = ()
     """Its snapshots, oldest first, 100 at most; `snapshots` counts all."""
+    boot: tuple[str, ...] = ()
+    """What it boots from at its next start, in order: `disk:TARGET`, `network:MAC`."""
+    pending: tuple[PendingChange, ...] = ()
+    stored_disks: tuple[DiskRecord, ...] = ()
+    """As they will be; only while changes are pending, else they are as `disks`."""
+    stored_interfaces: tuple[InterfaceRecord, ...] = ()
+
+    @property
+    def next_disks(self) -> tuple[DiskRecord, ...]:
+        """As they will be at the next start."""
+        return self.stored_disks if self.has_pending_changes else self.disks
+
+    @property
+    def next_interfaces(self) -> tuple[InterfaceRecord, ...]:
+        """As they will be at the next start."""
+        return self.stored_interfaces if self.has_pending_changes else self.interfaces
 
     @property
     def addresses(self) -> tuple[str, ...]:

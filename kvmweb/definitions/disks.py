@@ -10,8 +10,14 @@ from collections.abc import Collection, Iterable, Iterator
 from lxml import etree
 
 from kvmweb.core import errors
+from kvmweb.core.disk_edits import DiskChange
 from kvmweb.definitions import elements
 from kvmweb.definitions.elements import Element, attribute
+
+_PREFIXES = {"virtio": "vd", "ide": "hd", "fdc": "fd"}
+"""How disks are called on these buses; sd on all others."""
+_OF_VIRTIO = ("queues", "queue_size", "iothread", "ioeventfd", "event_idx")
+"""What the driver of a VirtIO disk alone knows."""
 
 
 def needs(xml: str, names: Collection[str]) -> bool:
@@ -72,7 +78,7 @@ def build(
 
 def free_target(texts: Iterable[str], bus: str) -> str:
     """The first name of a disk on this bus that none of these definitions uses. Raises Invalid."""
-    prefix = "vd" if bus == "virtio" else "sd"
+    prefix = _PREFIXES.get(bus, "sd")
     taken = {
         str(target.get("dev"))
         for text in texts
@@ -116,6 +122,58 @@ def with_medium(xml: str, target: str, source: tuple[str, str, str] | None) -> s
         disk.set("type", kind)
         disk.insert(disk.index(driver) + 1, _source(kind, place, volume))
     return elements.serialize(disk)
+
+
+def edit(xml: str, target: str, change: DiskChange) -> str:
+    """The whole definition with this disk changed; what is not named stays as it is.
+
+    A disk on another bus loses its address and, where that bus names disks otherwise, its name.
+    Raises: NotFound, Invalid.
+    """
+    root = elements.parse(xml)
+    disk = _of(root, target)
+    for name in ("cache", "discard"):
+        _drive(disk, name, getattr(change, name))
+    for tag, wanted in (("readonly", change.is_readonly), ("shareable", change.is_shareable)):
+        found = disk.find(tag)
+        if wanted is True and found is None:
+            etree.SubElement(disk, tag)
+        elif wanted is False and found is not None:
+            disk.remove(found)
+    if change.bus and change.bus != attribute(disk, "target", "bus"):
+        _move(root, disk, change.bus)
+    return elements.serialize(root)
+
+
+def _drive(disk: Element, name: str, wanted: str | None) -> None:
+    """An attribute of the driver."""
+    driver = disk.find("driver")
+    if wanted is None or (driver is None and not wanted):
+        return
+    if driver is None:
+        driver = etree.Element("driver", name="qemu")
+        disk.insert(0, driver)
+    if wanted:
+        driver.set(name, wanted)
+    else:
+        driver.attrib.pop(name, None)
+
+
+def _move(root: Element, disk: Element, bus: str) -> None:
+    place = disk.find("target")
+    if place is None:
+        raise errors.Invalid("a disk without a target")
+    for found in disk.findall("address"):
+        disk.remove(found)
+    driver = disk.find("driver")
+    for name in _OF_VIRTIO if bus != "virtio" and driver is not None else ():
+        driver.attrib.pop(name, None)
+    place.set("bus", bus)
+    if not str(place.get("dev", "")).startswith(_PREFIXES.get(bus, "sd")):
+        place.set("dev", free_target([elements.serialize(root)], bus))
+    devices = root.find("devices")
+    if bus == "scsi" and devices.find("controller[@type='scsi']") is None:
+        etree.SubElement(devices, "controller", type="scsi", model="virtio-scsi")
 
 
 def _source(kind: str, place: str, volume: str) -> Element:

@@ -11,7 +11,7 @@ from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
-from kvmweb.definitions import elements, host_devices
+from kvmweb.definitions import boot_order, elements, host_devices
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
 NAMESPACE = "https://kvmweb.org/xmlns/1"
@@ -49,6 +49,7 @@ class Definition:
     is_agent_connected: bool
     host_devices: tuple[str, ...] = ()
     has_added_vcpus: bool = False
+    boot: tuple[str, ...] = ()
 
 
 def parse(xml: str) -> Definition:
@@ -79,6 +80,7 @@ def parse(xml: str) -> Definition:
         is_agent_connected=agent is not None and attribute(agent, "target", "state") == "connected",
         host_devices=host_devices.of_guest(root),
         has_added_vcpus=has_added_vcpus(root),
+        boot=boot_order.of(root),
     )
 
 
@@ -122,6 +124,9 @@ def _disk(disk: Element) -> DiskRecord:
         source=disk_source(disk),
         format=attribute(disk, "driver", "type"),
         is_readonly=disk.find("readonly") is not None,
+        cache=attribute(disk, "driver", "cache"),
+        discard=attribute(disk, "driver", "discard"),
+        is_shareable=disk.find("shareable") is not None,
     )
 
 

@@ -36,6 +36,21 @@ def has_pending_changes(live_xml: str, inactive_xml: str) -> bool:
     )
 
 
+def differing(live_xml: str, inactive_xml: str) -> tuple[set[str], set[str]]:
+    """The elements that differ: those at the top but <devices>, and those of devices.
+
+    Raises Invalid.
+    """
+    live, inactive = elements.parse(live_xml), elements.parse(inactive_xml)
+    tags = {str(child.tag) for root in (live, inactive) for child in root} - _FREE - {"devices"}
+    top = {tag for tag in tags if not _children_agree(live, inactive, tag)}
+    ours, theirs = live.find("devices"), inactive.find("devices")
+    if ours is None or theirs is None:
+        return top, set()
+    kinds = {str(child.tag) for root in (ours, theirs) for child in root}
+    return top, {tag for tag in kinds if not _kind_agrees(ours, theirs, tag)}
+
+
 def _children_agree(live: Element, inactive: Element, tag: str) -> bool:
     ours, theirs = live.findall(tag), inactive.findall(tag)
     if tag == "devices":
@@ -55,16 +70,20 @@ def _parts(parent: Element) -> list[str]:
 
 
 def _devices_agree(live: Element, inactive: Element) -> bool:
-    for tag in {child.tag for root in (live, inactive) for child in root}:
-        left = live.findall(tag)
-        wanted = inactive.findall(tag)
-        if len(left) != len(wanted):
+    tags = {child.tag for root in (live, inactive) for child in root}
+    return all(_kind_agrees(live, inactive, tag) for tag in tags)
+
+
+def _kind_agrees(live: Element, inactive: Element, tag: str) -> bool:
+    left = live.findall(tag)
+    wanted = inactive.findall(tag)
+    if len(left) != len(wanted):
+        return False
+    for device in wanted:
+        found = next((one for one in left if _contains(one, device)), None)
+        if found is None:
             return False
-        for device in wanted:
-            found = next((one for one in left if _contains(one, device)), None)
-            if found is None:
-                return False
-            left.remove(found)
+        left.remove(found)
     return True
 
 

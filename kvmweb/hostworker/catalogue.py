@@ -15,6 +15,8 @@ from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
 from kvmweb.hypervisor import (
     actions,
+    boot_order,
+    cards,
     cloning,
     creation,
     defining,
@@ -120,7 +122,13 @@ GUESTS: dict[str, Act] = {
     "guest.describe": _guest(actions.describe),
     "guest.sendkeys": _guest(actions.sendkeys),
     "guest.attach_disk": Act(disks.attach, STORAGE, "guest", takes_turn=True),
+    "guest.edit_disk": Act(disks.edit, STORAGE, "guest", takes_turn=True),
+    "guest.detach_disk": Act(disks.detach, STORAGE, "guest", takes_turn=True),
+    "guest.boot_order": Act(boot_order.edit, CONTROL, "guest", takes_turn=True),
     "guest.media": Act(media.change, STORAGE, "guest", nothing, takes_turn=True),
+    "guest.attach_card": Act(cards.attach, CONTROL, "guest", takes_turn=True),
+    "guest.edit_card": Act(cards.edit, CONTROL, "guest", takes_turn=True),
+    "guest.detach_card": Act(cards.detach, CONTROL, "guest", takes_turn=True),
     "guest.destroy": Act(actions.destroy, FORCE, "guest", changed),
     "guest.reset": Act(actions.reset, FORCE, "guest", changed),
     "guest.screenshot": Act(actions.screenshot, answers=pictured),

@@ -1,13 +1,16 @@
-"""Giving a guest a disk: a volume of a pool, now and at its next start."""
+"""The disks of a guest: given (a volume of a pool), changed, taken away."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import libvirt
 
-from kvmweb.core import errors
+from kvmweb.core import errors, wire
+from kvmweb.core.disk_edits import DiskChange
 from kvmweb.definitions import disks as xml
 from kvmweb.definitions import volumes
-from kvmweb.hypervisor import actions, pools, volume_acts
+from kvmweb.hypervisor import actions, changing, pools, volume_acts
 
 BUSES = ("virtio", "scsi", "sata")
 _TYPES = {
@@ -28,8 +31,8 @@ def attach(
     device: str = "disk",
     is_readonly: bool = False,
     is_raw: bool = False,
-) -> str:
-    """uuid: of the guest. Live while it runs, and in what is stored; answers the disk's name.
+) -> dict[str, str]:
+    """uuid: of the guest. Live while it runs, and in what is stored: its `target`, and `when`.
 
     is_raw: whatever its content looks like, it is read as raw. Raises: Busy (users), NotSupported,
     Invalid, NotFound.
@@ -41,8 +44,6 @@ def attach(
     with pools.translated():
         if not is_readonly and device == "disk":
             volume_acts.refuse_while_used(connection, pool, found)
-        flags = libvirt.VIR_DOMAIN_AFFECT_LIVE if domain.isActive() else 0
-        flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
         target = xml.free_target(_definitions(domain), bus)
         known = volumes.parse(found.XMLDesc(0)).format
         text = xml.build(
@@ -53,8 +54,41 @@ def attach(
             device=device,
             is_readonly=is_readonly,
         )
-        domain.attachDeviceFlags(text, flags)
-    return target
+        when = changing.plug(domain, text)
+    return {"target": target, "when": when}
+
+
+def detach(
+    connection: libvirt.virConnect, uuid: str, *, target: str, definition_hash: str = ""
+) -> str:
+    """Take a disk away: `now`, `asked` while the guest holds on to it, or `next`.
+
+    Raises: Conflict, NotFound, and what libvirt says.
+    """
+    domain = changing.seen(connection, uuid, definition_hash)
+    with pools.translated():
+        return changing.unplug(domain, lambda text: xml.device(text, target))
+
+
+def edit(
+    connection: libvirt.virConnect,
+    uuid: str,
+    *,
+    target: str,
+    change: dict[str, Any],
+    definition_hash: str = "",
+) -> str:
+    """Change how a disk is stored to be: `now`, `next` while the guest runs, or `same`.
+
+    Raises: Conflict, NotFound, WrongState for a transient guest, Invalid.
+    """
+    domain = changing.seen(connection, uuid, definition_hash)
+    wanted = wire.from_plain(DiskChange, change)
+    with pools.translated():
+        is_new = changing.store(connection, domain, lambda text: xml.edit(text, target, wanted))
+        if not is_new:
+            return changing.SAME
+        return changing.NEXT if domain.isActive() else changing.NOW
 
 
 def _definitions(domain: libvirt.virDomain) -> list[str]:

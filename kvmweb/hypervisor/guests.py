@@ -6,12 +6,13 @@ import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.definitions import elements, pending
+from kvmweb.definitions import differences, elements, pending
 from kvmweb.definitions import guests as xml
 from kvmweb.hypervisor import faults, reasons, snapshots
 
@@ -33,7 +34,7 @@ STATES = {
 
 _UNPARSED = xml.parse("<domain/>")
 _FROM_XML = tuple(
-    field.name for field in fields(xml.Definition) if field.name not in ("uuid", "name")
+    field.name for field in fields(xml.Definition) if field.name not in ("uuid", "name", "boot")
 )
 """Fields that a record takes over from the parsed definition as they are."""
 
@@ -78,6 +79,7 @@ class Reader:
         self.details = details
         self._parsed: dict[str, tuple[str, xml.Definition]] = {}
         self._compared: dict[str, tuple[str, str, bool]] = {}
+        self._differing: dict[str, tuple[str, str, dict[str, Any]]] = {}
 
     def begin(self, connection: libvirt.virConnect) -> Listing:
         """All guests there are now, to be read chunk by chunk."""
@@ -119,6 +121,7 @@ class Reader:
         """This guest is gone."""
         self._parsed.pop(uuid, None)
         self._compared.pop(uuid, None)
+        self._differing.pop(uuid, None)
         self.details.forget(uuid)
 
     def dress(self, record: GuestRecord) -> GuestRecord:
@@ -164,6 +167,7 @@ class Reader:
             has_autostart=uuid in flags.autostart,
             has_saved_state=uuid in flags.saved,
             has_pending_changes=self._has_pending(uuid, text, inactive),
+            **self._waiting(uuid, text, inactive, parsed),
             snapshots=count,
             snapshot_tree=tree,
             started_at=None,
@@ -197,6 +201,27 @@ class Reader:
             found = False
         self._compared[uuid] = (live, inactive, found)
         return found
+
+    def _waiting(
+        self, uuid: str, live: str, inactive: str, parsed: xml.Definition
+    ) -> dict[str, Any]:
+        """What the next start brings, where that is anything; kept beside the comparison."""
+        if not self._has_pending(uuid, live, inactive):
+            return {"boot": parsed.boot}
+        known = self._differing.get(uuid)
+        if known is None or known[:2] != (live, inactive):
+            try:
+                stored, found = xml.parse(inactive), differences.of(live, inactive)
+            except errors.Invalid:
+                stored, found = parsed, ()
+            waiting = {
+                "boot": stored.boot,
+                "pending": found,
+                "stored_disks": stored.disks,
+                "stored_interfaces": stored.interfaces,
+            }
+            known = self._differing[uuid] = (live, inactive, waiting)
+        return known[2]
 
     def _started_at(self, uuid: str, name: str, state: GuestState) -> float | None:
         if not state.is_active:

@@ -18,7 +18,10 @@ from kvmweb.services import guest_page
 from kvmweb.ui import guest_page as face
 
 _CARDS = ("overview", "use", "description", "disks", "interfaces")
-_PLACES = dict.fromkeys(_CARDS, "guests/detail.html") | {"snapshots": "guests/snapshots.html"}
+_PLACES = dict.fromkeys(_CARDS, "guests/detail.html") | {
+    "pending": "guests/pending_card.html",
+    "snapshots": "guests/snapshots.html",
+}
 
 
 class GuestPageRegion:

@@ -103,14 +103,16 @@ def _delete(work: Work, arguments: Arguments) -> None:
     for volume in arguments["volumes"]:
         try:
             with work.step("volume", volume["name"]):
-                _drop(work.actor, ref, volume["pool"], volume["name"])
+                drop(work.actor, ref, volume["pool"], volume["name"])
         except Problem as problem:
             first = first or problem
     if first:
         raise first
 
 
-def _drop(actor: Actor, ref: Ref, pool: str, name: str) -> None:
+@internal("a part of acts that leave a guest's volume without a use")
+def drop(actor: Actor, ref: Ref, pool: str, name: str) -> None:
+    """Delete a volume that this guest had. Raises Denied, Busy with its users."""
     place = refs.pool(ref.host, pool)
     if not judge.can(actor, "volume.delete", place):
         raise Denied(verb="volume.delete", ref=str(place))

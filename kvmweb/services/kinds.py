@@ -12,6 +12,7 @@ from kvmweb.services import (
     fetches,
     pool_acts,
     pool_making,
+    power_cycle,
     uploads_line,
     volume_works,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "fetches",
     "pool_acts",
     "pool_making",
+    "power_cycle",
     "uploads_line",
     "volume_works",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kvmweb.access import judge
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
+from kvmweb.core.disk_edits import Attached
 from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
@@ -35,8 +36,8 @@ def attach(
     bus: str = "virtio",
     device: str = "disk",
     is_readonly: bool = False,
-) -> str:
-    """ref: of the pool. Now and at the next start; answers the disk's name in the guest.
+) -> Attached:
+    """ref: of the pool. Now where the guest has a free slot, and at its next start.
 
     Raises: NotFound, Denied for a guest that the actor may not change, Busy with the users, or
     while the image is still coming in, Invalid for one that reads what the actor may not use.
@@ -52,10 +53,9 @@ def attach(
         raise Invalid("no such bus or device")
     volume_reach.require(actor, ref, volumes.volume_row(ref, volume), "volume.attach")
     audit.running().detail.update(volume=row.record.name, guest=str(guest))
-    return str(
-        client.call(
-            ref.host, "guest.attach_disk", uuid=guest.id, pool=ref.id, volume=row.record.name,
-            bus="sata" if device == "cdrom" else bus, device=device, is_readonly=is_readonly,
-            is_raw=row.forged,
-        )
+    found = client.call(
+        ref.host, "guest.attach_disk", uuid=guest.id, pool=ref.id, volume=row.record.name,
+        bus="sata" if device == "cdrom" else bus, device=device, is_readonly=is_readonly,
+        is_raw=row.forged,
     )  # fmt: skip
+    return Attached(found["target"], found["when"])

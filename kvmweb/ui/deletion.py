@@ -24,12 +24,13 @@ class DiskLine:
 def disks(found: Deletion, ticked: Collection[str]) -> list[DiskLine]:
     """Each disk of the guest."""
     return [
-        DiskLine(disk, disk.is_possible and disk.volume in ticked, _reason(disk))
+        DiskLine(disk, disk.is_possible and disk.volume in ticked, reason(disk))
         for disk in found.disks
     ]
 
 
-def _reason(disk: DiskChoice) -> str:
+def reason(disk: DiskChoice) -> str:
+    """Why its volume stays; empty when it can be deleted."""
     if not disk.volume:
         return _("It lies in no pool that is started.")
     if disk.is_shared:

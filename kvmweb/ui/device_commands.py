@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from kvmweb.core.details import GuestDetails
-from kvmweb.core.records import DiskRecord
+from kvmweb.core.records import DiskRecord, InterfaceRecord
 from kvmweb.ui import commands
 
 
@@ -24,3 +26,69 @@ def _line(details: GuestDetails, verb: str, *words: str) -> str:
     scope += ["--config"] if record.is_persistent else []
     guest = commands.guest_word(record.name, record.uuid)
     return commands.virsh(details.host.uri, verb, guest, *words, *scope)
+
+
+def attach_card(details: GuestDetails) -> str:
+    """One more interface."""
+    return _line(details, "attach-interface", "network", "NETWORK", "--model", "virtio")
+
+
+def edit_card(details: GuestDetails, card: InterfaceRecord) -> str:
+    """virsh takes a file with the interface's XML."""
+    return f"{_line(details, 'update-device', 'INTERFACE.xml')}\n{_link(details, card, 'up')}"
+
+
+def link(details: GuestDetails, card: InterfaceRecord) -> str:
+    """The other position of the link."""
+    return _link(details, card, "down" if card.is_link_up else "up")
+
+
+def detach_card(details: GuestDetails, card: InterfaceRecord) -> str:
+    """One interface less."""
+    return _line(details, "detach-interface", card.type, "--mac", card.mac)
+
+
+def _link(details: GuestDetails, card: InterfaceRecord, state: str) -> str:
+    record = details.record
+    guest = commands.guest_word(record.name, record.uuid)
+    words = ["domif-setlink", guest, card.mac, state]
+    lines = [commands.virsh(details.host.uri, *words)] if record.state.is_active else []
+    if record.is_persistent:
+        lines.append(commands.virsh(details.host.uri, *words, "--config"))
+    return "\n".join(lines)
+
+
+def attach_disk(details: GuestDetails) -> str:
+    """One more disk."""
+    return _line(details, "attach-disk", "/PATH/OF/VOLUME", "vdb", "--subdriver", "qcow2")
+
+
+def edit_disk(details: GuestDetails, disk: DiskRecord) -> str:
+    """virsh takes a file with the disk's XML."""
+    record = details.record
+    guest = commands.guest_word(record.name, record.uuid)
+    return commands.virsh(
+        details.host.uri, "update-device", guest, f"{disk.target}.xml", "--config"
+    )
+
+
+def detach_disk(details: GuestDetails, disk: DiskRecord) -> str:
+    """One disk less."""
+    return _line(details, "detach-disk", disk.target)
+
+
+def boot_order(details: GuestDetails) -> str:
+    """virt-xml's line: virsh has none."""
+    words = ["virt-xml", "--connect", details.host.uri] if details.host.uri else ["virt-xml"]
+    guest = commands.guest_word(details.record.name, details.record.uuid)
+    return shlex.join([*words, guest, "--edit", "target=vda", "--disk", "boot.order=1"])
+
+
+def cycle(details: GuestDetails) -> str:
+    """Shut down, wait, start."""
+    guest = commands.guest_word(details.record.name, details.record.uuid)
+    uri = details.host.uri
+    wait = commands.virsh(uri, "event", guest, "--event", "lifecycle", "--timeout", "180")
+    return "\n".join(
+        (commands.virsh(uri, "shutdown", guest), wait, commands.virsh(uri, "start", guest))
+    )

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.details import Asked, GuestDetails, GuestUse
-from kvmweb.core.offers import Offer
+from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.ui import commands, controls, messages, snapshots, sparklines, words
+from kvmweb.ui import commands, controls, messages, pending, snapshots, sparklines, words
 from kvmweb.ui.controls import Control
 from kvmweb.ui.snapshots import SnapshotRow
 from kvmweb.ui.sparklines import Sparkline
@@ -164,6 +164,24 @@ class GuestPage:
     def no_edit(self) -> str:
         """Why nothing else of it can be changed; empty when it can."""
         return self.by_verb["guest.edit"].reason if "guest.edit" in self.by_verb else ""
+
+    @property
+    def pending(self) -> list[pending.Line]:
+        """What the next start brings."""
+        return pending.lines(self.record.pending)
+
+    @property
+    def boot(self) -> list[str]:
+        """The devices that it boots from, in order."""
+        return [key.partition(":")[2] for key in self.record.boot]
+
+    @property
+    def no_cycle(self) -> str:
+        """Why it cannot be shut down and started; empty when it can."""
+        found = (self.by_verb.get("guest.shutdown"), self.by_verb.get("guest.start_paused"))
+        shutdown, start = (control.reason if control else "" for control in found)
+        no_right = messages.obstacle(Offer("guest.start_paused", Obstacle.NO_RIGHT))
+        return shutdown or (start if start == no_right else "")
 
     @property
     def started_at(self) -> float | None:

@@ -51,6 +51,7 @@ STEPS: dict[str, Text] = {
     "define": _("Define the guest"),
     "start": _("Start the guest"),
     "off": _("Force it off"),
+    "shut-down": _("Shut it down"),
     "undefine": _("Delete the definition"),
     "volume": _("Delete the disk"),
     "delete-volumes": _("Delete the volumes"),

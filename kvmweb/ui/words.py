@@ -146,6 +146,7 @@ _VERBS: dict[str, Verb] = {
     "guest.reboot_agent": Verb(
         _("Reboot by guest agent"), "reboot", _("rebooting…"), "reboot-agent", is_asked=True
     ),
+    "guest.cycle": Verb(_("Shut down and start"), "reboot", path="cycle", is_asked=True),
     "guest.reset": Verb(_("Reset"), "reset", _("resetting…"), "reset", is_forceful=True),
     "guest.destroy": Verb(
         _("Force off"), "force-off", _("forcing off…"), "destroy", is_forceful=True

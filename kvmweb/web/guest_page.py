@@ -23,6 +23,7 @@ from kvmweb.web.forms import Strict, posted
 PARTS = {
     "head": "guests/head.html",
     "snapshots": "guests/snapshots.html",
+    "pending": "guests/pending_card.html",
     **dict.fromkeys(
         ("overview", "use", "description", "disks", "interfaces"), "guests/detail.html"
     ),

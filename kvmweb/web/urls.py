@@ -5,13 +5,16 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from kvmweb.web import (
+    boot_order,
     bridges,
+    cards,
     cloning,
     consoles,
     creation,
     defining,
     deletion,
     devices,
+    disks,
     downloads,
     fetches,
     guest_page,
@@ -31,6 +34,7 @@ from kvmweb.web import (
     pool_making,
     pools,
     power,
+    power_cycle,
     preferences,
     renaming,
     search,
@@ -79,6 +83,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GUEST}confirm/<slug:path>/", power.confirm, name="guest_confirm"),
     path(f"{GUEST}filter/", nwfilters.assign, name="guest_filter"),
     *media.urlpatterns,
+    *cards.urlpatterns,
+    *disks.urlpatterns,
+    *boot_order.urlpatterns,
+    *power_cycle.urlpatterns,
     # Last of the guests: every other word is a verb.
     path(f"{GUEST}<slug:path>/", power.act, name="guest_act"),
     path("hosts/", hosts.list_, name="hosts"),

@@ -16,6 +16,7 @@ from kvmweb.core.errors import Denied, Exists, Invalid, Problem
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.services import pools, volume_acts, volume_attach, volumes
+from kvmweb.ui import disks as disk_face
 from kvmweb.ui import links, messages, storage_commands
 from kvmweb.ui import pools as pool_face
 from kvmweb.ui import volumes as face
@@ -150,7 +151,7 @@ def attach(request: HttpRequest, host: str, uuid: UUID, volume: UUID) -> HttpRes
 
 def _attach(request: HttpRequest, ref: Ref, identity: str, found: dict[str, Any]) -> HttpResponse:
     guest = refs.guest(ref.host, found["guest"])
-    target = volume_attach.attach(
+    made = volume_attach.attach(
         request.actor,  # type: ignore[attr-defined]
         ref,
         identity,
@@ -159,8 +160,9 @@ def _attach(request: HttpRequest, ref: Ref, identity: str, found: dict[str, Any]
         device=found["device"] or "disk",
         is_readonly=found["is_readonly"],
     )
-    said = _("It was attached as %(target)s.") % {"target": target}
-    return respond.done(request, said, to="" if request.htmx else links.of(guest))  # type: ignore[attr-defined]
+    to = "" if request.htmx else links.of(guest)  # type: ignore[attr-defined]
+    tone = "good" if made.when == "now" else "warn"
+    return respond.done(request, disk_face.attached(made), to=to, tone=tone)
 
 
 @ASKS

@@ -269,7 +269,8 @@ def test_a_volume_is_attached_to_a_running_guest_now_and_for_later_and_to_no_sec
     path = make(worker, pool, "a.qcow2")
     uuid, other = busybox_guest("taker", start=True), busybox_guest("late")
     asked = {"pool": pool, "volume": "a.qcow2"}
-    assert worker.call("guest.attach_disk", uuid=uuid, **asked) == "vda"
+    given = worker.call("guest.attach_disk", uuid=uuid, **asked)
+    assert given == {"target": "vda", "when": "now"}
     for which in ([], ["--inactive"]):
         assert path in lab.virsh("domblklist", uuid, *which)
     wait_for(lambda: any(it["source"] == path for it in heard.guest(uuid)["disks"]), 10)
@@ -278,5 +279,6 @@ def test_a_volume_is_attached_to_a_running_guest_now_and_for_later_and_to_no_sec
     assert refused.value.context["users"] == "taker"
     make(worker, pool, "b.iso", image_format="raw")
     shared = {"pool": pool, "volume": "b.iso", "device": "cdrom", "bus": "sata"}
-    assert worker.call("guest.attach_disk", uuid=other, is_readonly=True, **shared) == "sda"
+    given = worker.call("guest.attach_disk", uuid=other, is_readonly=True, **shared)
+    assert given["target"] == "sda"
     lab.virsh("detach-disk", uuid, "vda", "--persistent")

@@ -1,0 +1,66 @@
+"""What the next start of a running guest will bring, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kvmweb.core.records import PendingChange
+from kvmweb.definitions import guests, pending
+
+_OF_GUEST = ("vcpus", "vcpus_max", "memory_max", "firmware", "machine", "boot")
+_OF_DISK = (
+    "source", "bus", "device", "format", "cache", "discard", "is_readonly", "is_shareable",
+)  # fmt: skip
+_OF_CARD = ("source", "type", "model", "is_link_up", "filter", "port_group")
+_SAID = frozenset({"vcpu", "memory", "os"})
+"""Elements whose fields are told one by one, where one of them differs."""
+
+
+def of(live_xml: str, stored_xml: str) -> tuple[PendingChange, ...]:
+    """Named changes first; what has no name of its own by its element. Raises Invalid."""
+    live, stored = guests.parse(live_xml), guests.parse(stored_xml)
+    found = [*_fields("guest", "", live, stored, _OF_GUEST)]
+    disks = [*_devices("disk", _by(live.disks, "target"), _by(stored.disks, "target"), _OF_DISK)]
+    cards = [
+        *_devices("interface", _by(live.interfaces, "mac"), _by(stored.interfaces, "mac"), _OF_CARD)
+    ]
+    top, inner = pending.differing(live_xml, stored_xml)
+    told = {"disk"} if disks else set()
+    told |= {"interface"} if cards else set()
+    rest = [PendingChange("device", tag, "other") for tag in sorted(inner - told)]
+    known = _SAID if found else frozenset()
+    rest += [PendingChange("definition", tag, "other") for tag in sorted(top - known)]
+    return (*found, *disks, *cards, *rest)
+
+
+def _by(items: tuple[Any, ...], name: str) -> dict[str, Any]:
+    return {getattr(item, name): item for item in items}
+
+
+def _devices(
+    what: str, live: Mapping[str, Any], stored: Mapping[str, Any], names: tuple[str, ...]
+) -> Iterator[PendingChange]:
+    for key, item in live.items():
+        if key not in stored:
+            yield PendingChange(what, key, "removed", now=item.source)
+        else:
+            yield from _fields(what, key, item, stored[key], names)
+    for key, item in stored.items():
+        if key not in live:
+            yield PendingChange(what, key, "added", then=item.source)
+
+
+def _fields(
+    what: str, name: str, live: Any, stored: Any, names: tuple[str, ...]
+) -> Iterator[PendingChange]:
+    for field in names:
+        now, then = getattr(live, field), getattr(stored, field)
+        if now != then:
+            yield PendingChange(what, name, field, _plain(now), _plain(then))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,219 @@
+"""The disks of a guest: add one, change how it is attached, take it away with or without its data.
+
+The right over the guest's disks is needed; for a volume also that of its pool. Nobody names a path.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from django.utils.translation import gettext as _
+
+from kvmweb.access import judge
+from kvmweb.core import refs, wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.deletion import DiskChoice
+from kvmweb.core.disk_edits import BUSES, CACHES, DISCARDS, Attached, Detached, DiskChange
+from kvmweb.core.errors import Denied, Invalid, NotFound, Problem, WrongState
+from kvmweb.core.media import Medium
+from kvmweb.core.records import DiskRecord, GuestRecord
+from kvmweb.core.refs import Ref
+from kvmweb.hostlink import client
+from kvmweb.inventory import models as mirror
+from kvmweb.services import (
+    audit,
+    deletion,
+    image_locks,
+    media,
+    volume_acts,
+    volume_attach,
+    volume_users,
+)
+from kvmweb.services.guard import guarded, sifted
+
+MOST = 500
+"""Volumes of a pool that a form offers."""
+
+
+@sifted("volume.create")
+def pools(actor: Actor, host: str) -> list[tuple[str, str, int]]:
+    """Where this actor may make volumes on this host: UUID, name, bytes that are free."""
+    reach = judge.reach(actor, "volume.create")
+    rows = mirror.Pool.objects.filter(host=host, is_gone__in=[False]).order_by("name_fold")
+    return [
+        (row.uuid, row.name, int(row.record["available"]))
+        for row in rows
+        if reach.covers(row.ref) and row.record["is_active"]
+    ]
+
+
+@sifted("volume.attach")
+def volumes(actor: Actor, host: str) -> dict[str, list[Medium]]:
+    """What this actor may attach and nobody uses, by the name of its pool."""
+    reach = judge.reach(actor, "volume.attach")
+    unfit = image_locks.unfit_on(host)
+    found: defaultdict[str, list[Medium]] = defaultdict(list)
+    for pool in mirror.Pool.objects.filter(host=host, is_gone__in=[False]).order_by("name_fold"):
+        if not reach.covers(pool.ref) or not pool.record["is_active"]:
+            continue
+        rows = mirror.Volume.objects.filter(host=host, pool=pool.uuid, is_gone__in=[False])
+        for row in rows.exclude(volume_users.is_used(pool.name)).order_by("name_fold")[:MOST]:
+            is_disc = media.is_disc(row.format, row.name)
+            if (pool.uuid, row.name) not in unfit and not is_disc and row.format != "dir":
+                found[pool.name].append(
+                    Medium(row.uuid, row.name, pool.uuid, pool.name, row.capacity)
+                )
+    return dict(found)
+
+
+@guarded("guest.view")
+def ask(
+    actor: Actor, ref: Ref, target: str, *, is_next: bool = False
+) -> tuple[DiskRecord, DiskChoice]:
+    """The disk as it is, or as it will be at the next start, and the volume that it is.
+
+    Raises NotFound.
+    """
+    disk = _disk(ref, target, is_next=is_next)
+    found = deletion.choices(actor, ref, (disk,))
+    return disk, found[0] if found else DiskChoice(disk.target, disk.source, disk.device)
+
+
+@guarded("guest.disks", is_audited=False)
+def attach(
+    actor: Actor, ref: Ref, *, volume: str, bus: str = "virtio", is_readonly: bool = False
+) -> Attached:
+    """Give the guest a volume that is there. Raises as `volume_attach.attach`, Invalid (fields)."""
+    media.require_up(ref)
+    row = mirror.Volume.objects.filter(host=ref.host, uuid=volume, is_gone__in=[False]).first()
+    pool = refs.pool(ref.host, row.pool) if row else None
+    if pool is None or not judge.can(actor, "volume.attach", pool):
+        raise Invalid(fields={"volume": _("Choose a volume of a pool that you may use.")})
+    return volume_attach.attach(actor, pool, volume, guest=ref, bus=bus, is_readonly=is_readonly)
+
+
+@guarded("guest.disks")
+def create(
+    actor: Actor,
+    ref: Ref,
+    *,
+    pool: str,
+    name: str,
+    capacity: int,
+    image_format: str = "qcow2",
+    bus: str = "virtio",
+) -> Attached:
+    """Make a volume and give it to the guest; it is taken back when the guest cannot have it.
+
+    pool: UUID. Raises: Invalid (fields), Exists, Conflict, HostDown, and what libvirt says.
+    """
+    media.require_up(ref)
+    place = refs.pool(ref.host, pool)
+    reaches = judge.reaches(actor, ("volume.create", "volume.attach"))
+    if not all(reach.covers(place) for reach in reaches.values()):
+        raise Invalid(fields={"pool": _("Choose a pool that you may make volumes in.")})
+    if bus not in volume_attach.BUSES:
+        raise Invalid(fields={"bus": _("Choose one of the list.")})
+    volume_acts.create(actor, place, volume_acts.Wanted(name, capacity, image_format))
+    audit.running().detail.update(volume=name, pool=str(place), capacity=capacity)
+    try:
+        found = client.call(
+            ref.host, "guest.attach_disk", uuid=ref.id, pool=pool, volume=name, bus=bus
+        )
+    except Problem:
+        client.call(ref.host, "volume.delete", uuid=pool, name=name)
+        raise
+    return Attached(found["target"], found["when"])
+
+
+@guarded("guest.disks")
+def edit(
+    actor: Actor, ref: Ref, target: str, change: DiskChange, *, definition_hash: str = ""
+) -> str:
+    """`now`, `next` while it runs, or `same`. Raises: NotFound, Invalid (fields), Conflict."""
+    media.require_up(ref)
+    disk, volume = ask(actor, ref, target, is_next=True)
+    wrong = _faults(disk, volume, change)
+    if wrong:
+        raise Invalid(fields=wrong)
+    plain = wire.to_plain(change)
+    audit.running().detail.update(disk=target, change=plain)
+    return str(
+        client.call(
+            ref.host, "guest.edit_disk", uuid=ref.id, target=target, change=plain,
+            definition_hash=definition_hash,
+        )
+    )  # fmt: skip
+
+
+@guarded("guest.disks")
+def detach(
+    actor: Actor, ref: Ref, target: str, *, delete: bool = False, definition_hash: str = ""
+) -> Detached:
+    """Take it away; with `delete` its volume goes, too, once the guest has let go of it.
+
+    Raises: NotFound, Invalid (delete: it is needed elsewhere, or in no pool), Denied, WrongState
+    while the guest is paused, Conflict, HostDown.
+    """
+    media.require_up(ref)
+    _record, volume = ask(actor, ref, target)
+    if delete:
+        _require_deletable(volume)
+    audit.running().detail.update(disk=target, source=volume.source, delete=delete)
+    when = str(
+        client.call(
+            ref.host, "guest.detach_disk", uuid=ref.id, target=target,
+            definition_hash=definition_hash,
+        )
+    )  # fmt: skip
+    if not delete or when != "now":
+        return Detached(when)
+    try:
+        deletion.drop(actor, ref, volume.pool, volume.name)
+    except Problem as problem:
+        return Detached(when, problem=problem)
+    return Detached(when, is_deleted=True)
+
+
+def _faults(disk: DiskRecord, volume: DiskChoice, change: DiskChange) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    allowed = {"cache": CACHES, "discard": DISCARDS, "bus": BUSES}
+    for name, values in allowed.items():
+        value = getattr(change, name)
+        if value is not None and value not in (*values, getattr(disk, name)):
+            wrong[name] = _("Choose one of the list.")
+    if disk.device == "cdrom" and change.bus == "virtio":
+        wrong["bus"] = _("There is no CD-ROM on this bus.")
+    if change.is_readonly is False and disk.device == "cdrom":
+        wrong["is_readonly"] = _("A CD-ROM is read only.")
+    elif change.is_readonly is False and volume.is_shared:
+        wrong["is_readonly"] = _needed(volume)
+    return wrong
+
+
+def _needed(volume: DiskChoice) -> str:
+    names = [*volume.users, *([_("a guest that you do not see")] if volume.hidden else [])]
+    return _("Needed by %(users)s.") % {"users": ", ".join(names)}
+
+
+def _require_deletable(volume: DiskChoice) -> None:
+    if not volume.volume:
+        raise Invalid(fields={"delete": _("It lies in no pool that is started.")})
+    if volume.is_shared:
+        raise Invalid(fields={"delete": _needed(volume)})
+    if not volume.may_delete:
+        raise Denied(verb="volume.delete")
+
+
+def _disk(ref: Ref, target: str, *, is_next: bool) -> DiskRecord:
+    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    if guest is None:
+        raise NotFound(ref=str(ref))
+    record = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    if not record.is_persistent and not record.state.is_active:
+        raise WrongState(state=record.state.value)
+    there = [record.disks, record.next_disks]
+    for disk in (it for disks in (reversed(there) if is_next else there) for it in disks):
+        if disk.target == target:
+            return disk
+    raise NotFound(ref=f"{ref}/{target}")

@@ -1,0 +1,82 @@
+"""What waits for a guest's next start, in words: field, what it is now, what it will be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from kvmweb.core.records import PendingChange
+from kvmweb.ui.templatetags.kvmweb import size
+from kvmweb.ui.words import Text
+
+_FIELDS: dict[str, Text] = {
+    "vcpus": gettext_lazy("Virtual CPUs"),
+    "vcpus_max": gettext_lazy("Virtual CPUs, at most"),
+    "memory_max": gettext_lazy("Memory, at most"),
+    "firmware": gettext_lazy("Firmware"),
+    "machine": gettext_lazy("Machine"),
+    "boot": gettext_lazy("Boot order"),
+    "source": gettext_lazy("Source"),
+    "bus": gettext_lazy("Bus"),
+    "device": gettext_lazy("As"),
+    "format": gettext_lazy("Format"),
+    "cache": gettext_lazy("Cache"),
+    "discard": gettext_lazy("Discard"),
+    "is_readonly": gettext_lazy("Read-only"),
+    "is_shareable": gettext_lazy("Shareable"),
+    "type": gettext_lazy("Type"),
+    "model": gettext_lazy("Model"),
+    "is_link_up": gettext_lazy("Link"),
+    "filter": gettext_lazy("Network filter"),
+    "port_group": gettext_lazy("Port group"),
+}
+_WHATS: dict[str, Text] = {
+    "disk": gettext_lazy("Disk"),
+    "interface": gettext_lazy("Network interface"),
+    "device": gettext_lazy("Device"),
+    "definition": gettext_lazy("Definition"),
+}
+_VALUES: dict[tuple[str, str], Text] = {
+    ("is_link_up", "yes"): gettext_lazy("up"),
+    ("is_link_up", "no"): gettext_lazy("down"),
+    ("", "yes"): pgettext_lazy("a value", "yes"),
+    ("", "no"): pgettext_lazy("a value", "no"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """subject: the device, empty for the guest itself. now, then: empty says that nothing is."""
+
+    subject: str
+    field: str
+    now: str
+    then: str
+
+
+def lines(found: Iterable[PendingChange]) -> list[Line]:
+    """Each change, in the language that is active now."""
+    return [_line(change) for change in found]
+
+
+def _line(change: PendingChange) -> Line:
+    what = str(_WHATS.get(change.what, ""))
+    subject = f"{what} {change.name}".strip()
+    if change.field == "added":
+        return Line(subject, _("is added"), "", change.then)
+    if change.field == "removed":
+        return Line(subject, _("is removed"), change.now, "")
+    if change.field == "other":
+        return Line(subject, _("differs"), "", "")
+    field = str(_FIELDS.get(change.field, change.field))
+    return Line(subject, field, _value(change.field, change.now), _value(change.field, change.then))
+
+
+def _value(field: str, value: str) -> str:
+    if field.startswith("memory") and value.isdigit():
+        return size(int(value))
+    said = _VALUES.get((field, value)) or _VALUES.get(("", value))
+    return str(said) if said else value.replace("disk:", "").replace("network:", "")

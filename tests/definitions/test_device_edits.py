@@ -1,0 +1,162 @@
+"""One thing of a device is changed, and nothing else of the definition is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kvmweb.core import errors
+from kvmweb.core.cards import CardChange
+from kvmweb.core.disk_edits import DiskChange
+from kvmweb.core.records import PendingChange
+from kvmweb.definitions import boot_order, cards, differences, disks, elements, guests
+
+DATA = Path(__file__).parent.parent / "data" / "xml"
+ALL = ("guest-inactive", "guest-running", "guest-uefi", "new-custom", "new-linux", "new-windows")
+
+
+def read(name: str) -> str:
+    return (DATA / f"{name}.xml").read_text()
+
+
+def lines(xml: str) -> list[str]:
+    """Every element with its attributes and text."""
+    root = elements.parse(xml)
+    return [
+        f"{it.tag} {sorted(it.attrib.items())} {(it.text or '').strip()}"
+        for it in root.iter()
+        if isinstance(it.tag, str)
+    ]
+
+
+def diff(before: str, after: str) -> tuple[list[str], list[str]]:
+    """What went, and what came."""
+    old, new = lines(before), lines(after)
+    gone, come = [*old], [*new]
+    for line in new:
+        if line in gone:
+            gone.remove(line)
+    for line in old:
+        if line in come:
+            come.remove(line)
+    return gone, come
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_edit_that_changes_nothing_leaves_every_element(name: str) -> None:
+    before = read(name)
+    found = guests.parse(before)
+    for disk in found.disks:
+        same = DiskChange(disk.cache, disk.discard, disk.is_readonly, disk.is_shareable, disk.bus)
+        assert diff(before, disks.edit(before, disk.target, same)) == ([], [])
+    for card in (it for it in found.interfaces if it.mac):
+        same_card = CardChange(card.type, card.source, card.model, card.mac, card.is_link_up)
+        assert diff(before, cards.edit(before, card.mac, same_card)) == ([], [])
+    assert boot_order.edit(before, found.boot) == before
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "change",
+    [
+        DiskChange(cache="directsync"),
+        DiskChange(discard="ignore"),
+        DiskChange(is_shareable=True),
+    ],
+)
+def test_one_edited_field_of_a_disk_changes_nothing_else(name: str, change: DiskChange) -> None:
+    before = read(name)
+    for disk in guests.parse(before).disks:
+        gone, come = diff(before, disks.edit(before, disk.target, change))
+        assert len(gone) <= 1
+        assert len(come) <= 1
+        assert {line.split()[0] for line in [*gone, *come]} <= {"driver", "shareable"}
+
+
+def test_a_disk_on_another_bus_gets_another_name_and_no_address() -> None:
+    before = read("guest-inactive")
+    target = guests.parse(before).disks[0].target
+    after = guests.parse(disks.edit(before, target, DiskChange(bus="scsi")))
+    assert (after.disks[0].target, after.disks[0].bus) == ("sda", "scsi")
+    assert "virtio-scsi" in disks.edit(before, target, DiskChange(bus="scsi"))
+    assert len(after.disks) == len(guests.parse(before).disks)
+
+
+def test_a_card_moves_and_keeps_its_filter_model_and_address() -> None:
+    before = (
+        "<domain><devices><interface type='network'><mac address='52:54:00:00:00:0a'/>"
+        "<source network='default' portgroup='a' portid='x' bridge='virbr0'/>"
+        "<virtualport type='openvswitch'/><bandwidth><inbound average='100'/></bandwidth>"
+        "<model type='virtio'/><filterref filter='clean-traffic'/>"
+        "<address type='pci' slot='0x01'/></interface></devices></domain>"
+    )
+    moved = CardChange("network", "lab", is_link_up=False)
+    card = guests.parse(cards.edit(before, "52:54:00:00:00:0A", moved)).interfaces[0]
+    assert (card.source, card.filter, card.model) == ("lab", "clean-traffic", "virtio")
+    assert (card.port, card.bridge, card.port_group, card.is_link_up) == ("", "", "", False)
+    gone, come = diff(before, cards.edit(before, card.mac, CardChange(model="e1000e")))
+    assert (gone, come) == (
+        ["model [('type', 'virtio')] "], ["model [('type', 'e1000e')] "]
+    )  # fmt: skip
+    bridged = cards.edit(before, card.mac, CardChange("bridge", "br0"))
+    assert guests.parse(bridged).interfaces[0].type == "bridge"
+
+
+def test_a_running_card_takes_no_other_model_or_address() -> None:
+    before = read("guest-running")
+    mac = guests.parse(before).interfaces[0].mac
+    change = CardChange(model="e1000", mac="52:54:00:ff:ff:ff")
+    assert cards.changed(before, mac, change) == cards.device(before, mac)
+
+
+def test_the_boot_order_is_by_device_and_never_both_ways() -> None:
+    before = (
+        "<domain><os><type>hvm</type><boot dev='network'/><boot dev='hd'/></os><devices>"
+        "<disk device='cdrom'><target dev='sda'/></disk><disk><target dev='vda'/></disk>"
+        "<interface><mac address='52:54:00:00:00:0A'/></interface></devices></domain>"
+    )
+    assert guests.parse(before).boot == ("network:52:54:00:00:00:0a", "disk:vda")
+    after = boot_order.edit(before, ["disk:sda", "disk:vda"])
+    assert guests.parse(after).boot == ("disk:sda", "disk:vda")
+    assert "<boot dev" not in after
+    with pytest.raises(errors.NotFound):
+        boot_order.edit(before, ["disk:vdz"])
+
+
+def test_a_medium_is_always_read_as_raw() -> None:
+    drive = (
+        "<domain><devices><disk type='file' device='cdrom'><driver name='qemu' type='qcow2'/>"
+        "<source file='/a.qcow2'/><target dev='sda' bus='sata'/><readonly/></disk>"
+        "<disk><target dev='vda'/></disk></devices></domain>"
+    )
+    full = disks.with_medium(drive, "sda", ("block", "/dev/x", ""))
+    assert "type='raw'" in full.replace('"', "'")
+    assert "/dev/x" in full
+    assert "<source" not in disks.with_medium(drive, "sda", None)
+    with pytest.raises(errors.Invalid):
+        disks.with_medium(drive, "vda", None)
+
+
+def test_what_waits_is_told_field_by_field() -> None:
+    live, stored = read("guest-running"), read("guest-inactive")
+    assert differences.of(live, stored) == ()
+    target = guests.parse(stored).disks[0].target
+    mac = guests.parse(stored).interfaces[0].mac
+    was = guests.parse(stored).disks[0].cache
+    edited = disks.edit(stored, target, DiskChange(cache="unsafe"))
+    edited = cards.edit(edited, mac, CardChange(model="e1000e"))
+    edited = edited.replace("<on_reboot>restart", "<on_reboot>destroy")
+    assert differences.of(live, edited) == (
+        PendingChange("disk", target, "cache", was, "unsafe"),
+        PendingChange("interface", mac, "model", "virtio", "e1000e"),
+        PendingChange("definition", "on_reboot", "other"),
+    )
+
+
+def test_a_device_that_comes_or_goes_is_told() -> None:
+    live = read("guest-running")
+    mac = guests.parse(live).interfaces[0].mac
+    stored = read("guest-inactive").replace(mac, "52:54:00:ff:ff:ff")
+    told = {(it.name, it.field) for it in differences.of(live, stored)}
+    assert told == {(mac, "removed"), ("52:54:00:ff:ff:ff", "added")}
