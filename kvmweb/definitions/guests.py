@@ -122,7 +122,7 @@ def _disk(disk: Element) -> DiskRecord:
         bus=attribute(disk, "target", "bus"),
         device=str(disk.get("device", "disk")),
         source=disk_source(disk),
-        format=attribute(disk, "driver", "type"),
+        format="" if disk.find("source") is None else attribute(disk, "driver", "type"),
         is_readonly=disk.find("readonly") is not None,
         cache=attribute(disk, "driver", "cache"),
         discard=attribute(disk, "driver", "discard"),

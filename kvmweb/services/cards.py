@@ -97,24 +97,17 @@ def edit(
     before, is_active = _card(ref, mac)
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong) if place else None
-    if new_mac and new_mac.lower() != before.mac:
-        new_mac = _mac(actor, ref, new_mac, wrong)
-        if is_active:
-            wrong.setdefault("new_mac", _("The guest is running. Shut it off first."))
-    else:
-        new_mac = ""
+    new_mac = "" if new_mac.lower() == before.mac else new_mac
+    if new_mac:
+        new_mac = _mac(actor, ref, new_mac, wrong, "new_mac")
+    if new_mac and is_active:
+        wrong.setdefault("new_mac", _("The guest is running. Shut it off first."))
     if model and model != before.model:
         _model(model, wrong)
     if wrong:
-        wrong = {("new_mac" if name == "mac" else name): said for name, said in wrong.items()}
         raise Invalid(fields=wrong)
-    change = CardChange(
-        type=found.type if found else "",
-        source=found.source if found else "",
-        model=model,
-        mac=new_mac,
-        is_link_up=is_link_up,
-    )
+    kind, source = (found.type, found.source) if found else ("", "")
+    change = CardChange(kind, source, model, new_mac, is_link_up)
     audit.running().detail.update(mac=mac, change=wire.to_plain(change))
     return str(
         client.call(
@@ -167,17 +160,17 @@ def _model(model: str, wrong: dict[str, str]) -> None:
         wrong["model"] = _("Choose one of the list.")
 
 
-def _mac(actor: Actor, ref: Ref, typed: str, wrong: dict[str, str]) -> str:
+def _mac(actor: Actor, ref: Ref, typed: str, wrong: dict[str, str], field: str = "mac") -> str:
     """As libvirt writes it; one that a guest of the host has already is refused."""
     mac = typed.strip().lower().replace("-", ":")
     if not creation_devices.MAC.fullmatch(mac):
-        wrong["mac"] = _("Six pairs such as 52:54:00:12:34:56, not of a group.")
+        wrong[field] = _("Six pairs such as 52:54:00:12:34:56, not of a group.")
         return mac
     holder = next((it for it in networks.cards(ref.host) if it.card.mac == mac), None)
     if holder:
         seen = judge.can_see(actor, holder.ref)
         name = holder.name if seen else _("a guest that you do not see")
-        wrong["mac"] = _("%(name)s has this address already.") % {"name": name}
+        wrong[field] = _("%(name)s has this address already.") % {"name": name}
     return mac
 
 

@@ -30,6 +30,18 @@ _DISCARDS: dict[str, Text] = {
 }
 
 
+_DEVICES: dict[str, Text] = {
+    "disk": gettext_lazy("Disk"),
+    "cdrom": gettext_lazy("CD-ROM"),
+    "floppy": gettext_lazy("Floppy drive"),
+}
+
+
+def device(kind: str) -> str:
+    """What sort of disk it is."""
+    return str(_DEVICES.get(kind, kind))
+
+
 def buses(now: str = "", offered: Iterable[str] = BUSES) -> list[tuple[str, Text]]:
     """For a select; what is there now stays possible."""
     return _choices(offered, _BUSES, now)

@@ -16,6 +16,7 @@ from kvmweb.core import refs
 from kvmweb.core.records import GuestRecord
 from kvmweb.services import boot_order
 from kvmweb.ui import device_commands, device_words
+from kvmweb.ui import disks as words
 from kvmweb.web import guest_dialogs
 from kvmweb.web.forms import Strict
 from kvmweb.web.guest_dialogs import Answer, Change, Question
@@ -95,8 +96,14 @@ def _keys(record: GuestRecord) -> list[str]:
 
 
 def _places(record: GuestRecord, keys: list[str]) -> dict[str, forms.Field]:
-    shown = {f"disk:{it.target}": (it.target, it.source) for it in record.next_disks}
-    shown |= {f"network:{it.mac}": (it.mac, it.source) for it in record.next_interfaces}
+    shown = {
+        f"disk:{it.target}": (f"{words.device(it.device)} {it.target}", it.source)
+        for it in record.next_disks
+    }
+    shown |= {
+        f"network:{it.mac}": (f"{_('Network')} {it.mac}", it.source)
+        for it in record.next_interfaces
+    }
     choices = [("", _("not booted from")), *((str(n), str(n)) for n in range(1, len(keys) + 1))]
     found: dict[str, forms.Field] = {}
     for name, key in zip(_names(keys), keys, strict=True):
