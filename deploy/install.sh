@@ -43,6 +43,7 @@ run  iptables                    iptables                 iptables-nft          
 run  ip                          iproute2                 iproute                 sets up networks
 run  msgfmt                      gettext                  gettext                 compiles the translations
 run  ssh                         openssh-client           openssh-clients         reaches hosts by qemu+ssh
+run  zstd                        zstd                     zstd                    unpacks the kernel modules of the demo guest
 test chromium                    chromium                 chromium                the browser of the tests
 test redis-server                redis-server             redis                   tests of the scaled form
 test pg:initdb                   postgresql               postgresql-server       tests of the scaled form
