@@ -28,6 +28,8 @@ def of(live_xml: str, stored_xml: str) -> tuple[PendingChange, ...]:
     top, inner = pending.differing(live_xml, stored_xml)
     told = {"disk"} if disks else set()
     told |= {"interface"} if cards else set()
+    if live.boot != stored.boot:
+        told |= {"disk", "interface"}
     rest = [PendingChange("device", tag, "other") for tag in sorted(inner - told)]
     known = _SAID if found else frozenset()
     rest += [PendingChange("definition", tag, "other") for tag in sorted(top - known)]

@@ -128,7 +128,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
         form,
         act,
         {"card": card, "command": device_commands.edit_card(details, card)},
-        name="card",
+        name=f"card-{card.mac}",
     )
     return guest_dialogs.answer(request, details, asked)
 
@@ -157,7 +157,7 @@ def link(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
             "said": "" if is_up else _("For the guest it is as if the cable were pulled."),
             "command": device_commands.link(details, card),
         },
-        name="link",
+        name=f"link-{card.mac}",
     )
     return guest_dialogs.answer(request, details, asked)
 
@@ -184,7 +184,7 @@ def remove(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpRespons
             "said": _("The guest loses this connection."),
             "command": device_commands.detach_card(details, card),
         },
-        name="card-remove",
+        name=f"remove-{card.mac}",
         tone="bad",
     )
     return guest_dialogs.answer(request, details, asked)

@@ -94,7 +94,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpRespon
         form,
         act,
         {"disk": disk, "command": device_commands.edit_disk(details, disk)},
-        name="disk",
+        name=f"disk-{target}",
     )
     return guest_dialogs.answer(request, details, asked)
 
@@ -124,7 +124,7 @@ def detach(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpResp
             "stays": deletion_face.reason(volume),
             "command": device_commands.detach_disk(details, disk),
         },
-        name="disk-detach",
+        name=f"detach-{target}",
         tone="bad",
     )
     return guest_dialogs.answer(request, details, asked)

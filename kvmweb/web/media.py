@@ -74,7 +74,7 @@ def insert(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpResp
             "has_media": len(choices) > 1,
             "command": device_commands.insert(details, drive),
         },
-        name="media",
+        name=f"media-{target}",
         retry=_locked,
     )
     return guest_dialogs.answer(request, details, asked)
@@ -99,7 +99,7 @@ def eject(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpRespo
         EjectForm,
         act,
         {"drive": drive, "command": device_commands.eject(details, drive)},
-        name="eject",
+        name=f"eject-{target}",
         retry=_locked,
     )
     return guest_dialogs.answer(request, details, asked)

@@ -154,6 +154,16 @@ def test_what_waits_is_told_field_by_field() -> None:
     )
 
 
+def test_another_boot_order_is_one_thing_that_waits() -> None:
+    live, stored = read("guest-running"), read("guest-inactive")
+    mac = guests.parse(stored).interfaces[0].mac
+    edited = boot_order.edit(stored, [f"network:{mac}", "disk:vda"])
+    then = f"network:{mac} disk:vda"
+    assert differences.of(live, edited) == (
+        PendingChange("guest", "", "boot", "disk:vda", then),
+    )  # fmt: skip
+
+
 def test_a_device_that_comes_or_goes_is_told() -> None:
     live = read("guest-running")
     mac = guests.parse(live).interfaces[0].mac

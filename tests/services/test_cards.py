@@ -110,6 +110,17 @@ def test_a_guest_that_ignores_the_unplug_is_told_as_such(shop: Workshop, creator
     assert mac not in dumped(shop, ref, "--inactive")
 
 
+def test_a_guest_without_a_free_slot_gets_it_at_its_next_start(
+    shop: Workshop, creator: Actor
+) -> None:
+    """A small q35 machine has one spare port."""
+    ref = guest(shop, kernel=False, start=True)
+    found = [cards.attach(creator, ref, place=f"network:{shop.network}") for _ in range(3)]
+    assert [when for _mac, when in found][-1] == "next"
+    assert found[-1][0] not in dumped(shop, ref)
+    assert all(mac in dumped(shop, ref, "--inactive") for mac, _when in found)
+
+
 def test_the_address_changes_while_it_is_shut_off_only(shop: Workshop, creator: Actor) -> None:
     ref = guest(shop)
     mac, other = mac_of(shop, ref), "52:54:00:aa:bb:cc"
