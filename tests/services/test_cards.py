@@ -101,15 +101,6 @@ def test_an_interface_is_added_to_a_running_guest_and_taken_away_again(
     assert added not in dumped(shop, ref, "--inactive")
 
 
-def test_a_guest_that_ignores_the_unplug_is_told_as_such(shop: Workshop, creator: Actor) -> None:
-    """Nothing runs in it: nobody lets go of the device."""
-    ref = guest(shop, kernel=False, start=True)
-    mac = mac_of(shop, ref)
-    assert cards.detach(creator, ref, mac) in ("asked", "next")
-    assert mac in dumped(shop, ref)
-    assert mac not in dumped(shop, ref, "--inactive")
-
-
 def test_a_guest_without_a_free_slot_gets_it_at_its_next_start(
     shop: Workshop, creator: Actor
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 
 from kvmweb.core import refs
-from kvmweb.core.errors import Cancelled, Denied, WrongState
+from kvmweb.core.errors import Cancelled, Denied, Problem, WrongState
+from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.services import cards, power_cycle, works
 from kvmweb.store.models import Job
@@ -39,17 +40,18 @@ def test_what_waits_is_so_after_the_next_start(shop: Workshop) -> None:
     admin = person("admin", "administrator")
     ref = guest(shop, start=True)
     shop.lab.wait_ready("cycled")
+    shop.see(lambda: shop.record(ref).state is GuestState.RUNNING)
     mac = shop.record(ref).interfaces[0].mac
     assert cards.edit(admin, ref, mac, model="e1000e") == "next"
     shop.see(lambda: shop.record(ref).has_pending_changes)
     job = Job.objects.get(pk=power_cycle.cycle(admin, ref))
     work = works.Work(job, admin)
-    failed: list[BaseException] = []
+    failed: list[Problem] = []
 
     def run() -> None:
         try:
             works.KINDS[power_cycle.VERB](work, job.arguments)
-        except BaseException as error:
+        except Problem as error:
             failed.append(error)
         finally:
             connection.close()
@@ -70,6 +72,7 @@ def test_a_guest_that_does_not_shut_down_is_left_running(
     admin = person("admin", "administrator")
     monkeypatch.setattr(power_cycle, "PATIENCE_S", 1.0)
     ref = guest(shop, kernel=False, start=True)
+    shop.see(lambda: shop.record(ref).state is GuestState.RUNNING)
     job = Job.objects.get(pk=power_cycle.cycle(admin, ref))
     with pytest.raises(WrongState):
         works.KINDS[power_cycle.VERB](works.Work(job, admin), job.arguments)
