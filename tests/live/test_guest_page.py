@@ -108,6 +108,20 @@ async def test_changes_and_figures_make_the_open_page_a_fresh_one(opened: OpenPa
         assert opened.look(opened.page) == await there(opened.fresh)
 
 
+async def test_a_snapshot_that_comes_and_goes_is_pushed_with_its_place_in_the_tree(
+    opened: OpenPage,
+) -> None:
+    tree = (plain.snapshot("first"), plain.snapshot("second", parent="first", is_current=True))
+    facts = {"name": "web01", "state": GuestState.RUNNING}
+    for number in (1, 2, 0):
+        snapshots = {"snapshots": number, "snapshot_tree": tree[:number]}
+        await happens(plain.guest(1, **facts, **snapshots))
+        assert await opened.follow()
+        shown = opened.look(opened.page)
+        assert shown == await there(opened.fresh)
+        assert shown["snapshots"].count("data-snapshot=") == number
+
+
 async def test_a_round_of_figures_sends_the_charts_alone(opened: OpenPage) -> None:
     await happens(plain.samples(1, cpu=40.0))
     await opened.follow()
