@@ -28,7 +28,7 @@ _IN_FORCE = frozenset(
         "guest.start", "guest.shutdown", "guest.reboot", "guest.reset", "guest.destroy",
         "guest.suspend", "guest.resume", "guest.save", "guest.discard", "guest.nmi",
         "guest.autostart", "guest.clone", "guest.delete", "console.watch", "console.drive",
-        "console.takeover",
+        "console.takeover", "guest.snapshot", "guest.snapshot_delete",
     }
 )  # fmt: skip
 """Acts on guests that leave the definition as it is."""

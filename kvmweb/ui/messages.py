@@ -202,16 +202,17 @@ def problem(found: errors.Problem, *, detail: str = "") -> Said:
     detail: libvirt's own words, from `services.sight.told`: not everybody may read them.
     """
     message = _PROBLEMS.get(found.code, _PROBLEMS["fault"])
-    sentence = str(message.general)
+    sentence, step = str(message.general), str(message.step)
     if isinstance(found, errors.Invalid) and found.fields:
         sentence = " ".join(found.fields.values())
+        step = step if any(found.fields) else ""  # no field to correct: the sentence says it all
     elif message.exact:
         values = _in_words(found.context)
         try:
             sentence = str(message.exact) % values
         except KeyError:
             sentence = str(message.general)
-    return Said(sentence, str(message.step), message.tone, detail)
+    return Said(sentence, step, message.tone, detail)
 
 
 def obstacle(offer: offers.Offer) -> str:

@@ -36,6 +36,12 @@ def test_a_state_in_a_problem_is_said_in_words() -> None:
     assert "Shut off" in messages.problem(errors.WrongState(state="shut-off")).sentence
 
 
+def test_who_has_no_field_to_correct_is_not_sent_to_one() -> None:
+    assert messages.problem(errors.Invalid(fields={"name": "Too long."})).step
+    said = messages.problem(errors.Invalid(fields={"": "A clone builds on it."}))
+    assert (said.sentence, said.step) == ("A clone builds on it.", "")
+
+
 @pytest.mark.parametrize("obstacle", [found for found in Obstacle if found])
 def test_an_obstacle_has_a_reason(obstacle: Obstacle) -> None:
     reason = messages.obstacle(Offer("guest.start", obstacle))
