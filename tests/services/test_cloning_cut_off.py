@@ -12,7 +12,7 @@ from django.utils import timezone
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.jobs import JobState
-from kvmweb.services import cloning, job_worker, jobs, works
+from kvmweb.services import cloning, cloning_work, job_worker, jobs, works
 from kvmweb.services.works import Work
 from kvmweb.store.models import Job
 from tests.lab.host import LabHost
@@ -64,7 +64,7 @@ def test_killed_anywhere_it_is_taken_back(
         cut(patch, at, _die, after=after)
         Job.objects.filter(pk=job).update(state=JobState.RUNNING)
         with pytest.raises(Killed):
-            works.KINDS["guest.clone"](Work(row, admin), row.arguments)
+            works.KINDS[cloning_work.VERB](Work(row, admin), row.arguments)
     Job.objects.filter(pk=job).update(beat_at=timezone.now() - timedelta(minutes=1))
     jobs.sweep()
     assert jobs.show(admin, job).state is JobState.INTERRUPTED
