@@ -20,7 +20,9 @@ URI = "qemu+ssh://op@east/system?keyfile=/a b"
 @pytest.mark.parametrize("word", TABLE)
 def test_every_offer_has_a_line(word: str) -> None:
     line = commands.guest(URI, word, GUEST)
-    assert shlex.split(line.splitlines()[0])[:3] == ["virsh", "-c", URI]
+    by_virsh, by_clone = ["virsh", "-c", URI], ["virt-clone", "--connect", URI]
+    expected = by_clone if word == "guest.clone" else by_virsh
+    assert shlex.split(line.splitlines()[0])[:3] == expected
     assert "web01" in line
 
 
