@@ -137,7 +137,10 @@ def _is_inner(address: str) -> bool:
     number = getattr(number, "ipv4_mapped", None) or number
     if _is_allowed(number):
         return False
-    return any(_is_private(it) and not _is_allowed(it) for it in (number, *_carried(number)))
+    carried = tuple(_carried(number))
+    # A 6to4 address is as inner as the IPv4 address in it; Python 3.11.2 takes all for private.
+    judged = carried if getattr(number, "sixtofour", None) else (number, *carried)
+    return any(_is_private(it) and not _is_allowed(it) for it in judged)
 
 
 def _is_allowed(number: Address) -> bool:

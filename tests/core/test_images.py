@@ -82,11 +82,12 @@ def test_luks_in_qcow2_is_encrypted_and_no_trouble(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("x")
     path = tmp_path / "image.qcow2"
-    subprocess.run(
-        ["qemu-img", "create", "-q", "-f", "qcow2", "--object", f"secret,id=s,file={secret}",
-         "-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", str(path), "8M"],
-        check=True,
-    )  # fmt: skip
+    command = [
+        "qemu-img", "create", "-q", "-f", "qcow2", "--object", f"secret,id=s,file={secret}",
+        "-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", str(path), "8M",
+    ]  # fmt: skip
+    # On a busy machine qemu-img may find that it cannot measure its own speed.
+    assert any(subprocess.run(command, check=False).returncode == 0 for _try in range(10))
     facts = read(path)
     assert (facts.is_encrypted, facts.troubles) == (True, ())
 

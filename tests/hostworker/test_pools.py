@@ -200,6 +200,14 @@ def test_targets_of_iscsi_are_found_and_their_disks_listed_and_wiped(
     worker.call("volume.wipe", uuid=uuid, name="unit:0:0:1", deadline_s=30.0)
 
 
+def starts(worker: WorkerProcess, uuid: str) -> bool:
+    try:
+        worker.call("pool.start", uuid=uuid)
+    except errors.Fault:
+        return False
+    return True
+
+
 def test_a_gluster_volume_is_found_and_read(
     worker: WorkerProcess, heard: Listener, own: LabHost, make: Callable[..., str]
 ) -> None:
@@ -218,7 +226,7 @@ def test_a_gluster_volume_is_found_and_read(
     found = worker.call("pool.discover", pool_type="gluster", machine=own.address)
     assert [one["source"] for one in found] == ["vol"]
     uuid = make("gluster", "gluster", hosts=(own.address,), source="vol")
-    worker.call("pool.start", uuid=uuid)
+    wait_for(lambda: starts(worker, uuid), 20, "its brick does not listen")
     assert becomes(heard, uuid, is_active=True)["capacity"] > 0
 
 

@@ -186,8 +186,23 @@ class LabHost:
         os.kill(self.libvirtd_pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """End of `freeze`."""
-        os.kill(self.libvirtd_pid, signal.SIGCONT)
+        """End of `freeze`.
+
+        libvirtd 9.0 now and then dies of a null pointer (thread prio-rpc) when it wakes to clients
+        that have left: started again as a service manager would, for the tests that come next.
+        """
+        try:
+            pid = self.libvirtd_pid
+        except LabError:
+            self.restart_libvirtd()
+            return
+        os.kill(pid, signal.SIGCONT)
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            if not Path(f"/proc/{pid}").exists():
+                self.restart_libvirtd()
+                return
+            time.sleep(0.05)
 
     def qemu_pid(self, guest: str) -> int:
         """The QEMU process of a running guest, as seen from outside."""
