@@ -191,11 +191,8 @@ class LabHost:
         libvirtd 9.0 now and then dies of a null pointer (thread prio-rpc) when it wakes to clients
         that have left: started again as a service manager would, for the tests that come next.
         """
-        try:
-            pid = self.libvirtd_pid
-        except LabError:
-            self.restart_libvirtd()
-            return
+        self.revive()
+        pid = self.libvirtd_pid
         os.kill(pid, signal.SIGCONT)
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
@@ -203,6 +200,13 @@ class LabHost:
                 self.restart_libvirtd()
                 return
             time.sleep(0.05)
+
+    def revive(self) -> None:
+        """Start libvirtd again where it has died; a frozen one is not dead."""
+        try:
+            _alive = self.libvirtd_pid
+        except (LabError, OSError):
+            self.restart_libvirtd()
 
     def qemu_pid(self, guest: str) -> int:
         """The QEMU process of a running guest, as seen from outside."""
