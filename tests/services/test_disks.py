@@ -72,7 +72,7 @@ def test_a_running_guest_lets_go_of_a_disk_and_the_volume_stays(
     shop.lab.wait_ready("disked")
     shop.disk("later.qcow2")
     volume = refs.volume_id(shop.pool, "later.qcow2")
-    assert [it.id for it in disks.volumes(admin, "east")["default"]] == [volume]
+    assert volume in [it.id for it in disks.volumes(admin, "east")["default"]]
     assert disks.attach(admin, ref, volume=volume).when == "now"
     seen(shop, ref, 1)
     assert disks.volumes(admin, "east") == {}

@@ -61,7 +61,7 @@ def test_a_medium_goes_into_a_running_guest_and_stays_for_the_next_start(
 ) -> None:
     ref = with_drive(shop, kernel=False, start=True)
     volume = disc(shop)
-    assert [it.id for it in media.media(creator, "east")["default"]] == [volume]
+    assert volume in [it.id for it in media.media(creator, "east")["default"]]
     assert media.insert(creator, ref, "sda", volume=volume) == "tools.iso"
     shop.see(lambda: drive(shop, ref).source.endswith("/tools.iso"))
     assert "tools.iso" in stored(shop, ref)
