@@ -67,6 +67,7 @@ export class Link extends EventTarget {
     this.tries = 0;
     this.isWanted = false;
     this.again = () => this.isWanted && !this.socket && this.retry(0);
+    this.lost = () => this.drop();
   }
 
   start() {
@@ -74,6 +75,7 @@ export class Link extends EventTarget {
     this.drove = true;
     this.tries = 0;
     window.addEventListener("online", this.again);
+    window.addEventListener("offline", this.lost);
     this.attempt();
   }
 
@@ -81,8 +83,16 @@ export class Link extends EventTarget {
     this.isWanted = false;
     clearTimeout(this.timer);
     window.removeEventListener("online", this.again);
+    window.removeEventListener("offline", this.lost);
     this.socket?.close();
     this.socket = null;
+  }
+
+  /** The network went: a socket over it takes up to 10 s to hear of it, and waits for the server's goodbye. */
+  drop() {
+    if (!this.socket) return;
+    this.socket.close();
+    this.closed("reconnecting");
   }
 
   /** A control message to the server. */
@@ -152,10 +162,14 @@ export class Link extends EventTarget {
     socket.addEventListener("close", (event) => {
       channel.onclose?.(event);
       if (socket !== this.socket) return;
-      this.socket = null;
-      this.dispatchEvent(new CustomEvent("close"));
-      this.end(event.reason in this.data.words ? event.reason : (REASONS[event.code] ?? "reconnecting"));
+      this.closed(event.reason in this.data.words ? event.reason : (REASONS[event.code] ?? "reconnecting"));
     });
+  }
+
+  closed(code) {
+    this.socket = null;
+    this.dispatchEvent(new CustomEvent("close"));
+    this.end(code);
   }
 
   told(message) {
