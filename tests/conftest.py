@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
+from hypothesis import settings as profiles
 from playwright.sync_api import Browser, expect
 
 from tests.lab import browsers, servers
@@ -25,10 +28,10 @@ MARKS = {
 
 
 # Beside booting guests, being slow says nothing about the code.
-settings.register_profile(
+profiles.register_profile(
     "kvmweb", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile("kvmweb")
+profiles.load_profile("kvmweb")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,6 +81,14 @@ def no_memory() -> None:
         caches[name].clear()
 
 
+@pytest.fixture
+def run_folder(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the host workers of this test listen."""
+    folder = tmp_path_factory.mktemp("run")
+    settings.KVMWEB_RUN_DIR = folder
+    return folder
+
+
 @pytest.fixture(scope="session")
 def new_lab() -> Iterator[Callable[..., LabHost]]:
     """Start further hosts: `new_lab()`; all are stopped at the end of the session."""
@@ -96,9 +107,17 @@ def new_lab() -> Iterator[Callable[..., LabHost]]:
 
 
 @pytest.fixture(scope="session")
-def lab(new_lab: Callable[..., LabHost]) -> LabHost:
+def kept_lab(new_lab: Callable[..., LabHost]) -> LabHost:
     """This worker's libvirt host, with network and pool `default`, kept for the whole session."""
     return new_lab()
+
+
+@pytest.fixture(scope="module")
+def lab(kept_lab: LabHost) -> LabHost:
+    """The kept host, without guests and volumes of the files that came before."""
+    kept_lab.revive()
+    kept_lab.clear()
+    return kept_lab
 
 
 @pytest.fixture(autouse=True)

@@ -18,14 +18,10 @@ pytestmark = [pytest.mark.lab, pytest.mark.browser]
 @pytest.fixture
 def guest(lab: LabHost) -> Iterator[str]:
     """`origin`, shut off, with a disk in the pool `default`; its UUID."""
-    folder = lab.folder / "lib/images"
-    before = set(folder.iterdir())
     path = lab.make_disk("origin", "8M")
     lab.virsh("pool-refresh", "default")
     yield lab.define_guest("origin", disk=path, vnc_password="sesame12")
     lab.clear()
-    for made in set(folder.iterdir()) - before:
-        made.unlink()
 
 
 def opened(page: Page, portal: Portal, uuid: str) -> None:

@@ -41,12 +41,8 @@ def portal(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 @pytest.fixture
 def images(lab: LabHost) -> Iterator[Path]:
     """The folder of the pool `default`; what a test leaves there is removed."""
-    folder = lab.folder / "lib/images"
-    before = set(folder.iterdir())
-    yield folder
+    yield lab.folder / "lib/images"
     lab.clear()
-    for path in set(folder.iterdir()) - before:
-        path.unlink()
 
 
 @pytest.fixture

@@ -22,8 +22,7 @@ def disc(lab: LabHost) -> Iterator[Path]:
     path.write_bytes(b"\0" * 0x8000 + b"\1CD001\1\0" + b"\0" * 0x8000)
     lab.virsh("pool-refresh", "default")
     yield path
-    path.unlink(missing_ok=True)
-    lab.virsh("pool-refresh", "default")
+    lab.empty_pool()
 
 
 def test_a_medium_goes_in_and_a_link_goes_down_live(

@@ -16,17 +16,10 @@ pytestmark = [pytest.mark.lab, pytest.mark.browser]
 @pytest.fixture
 def pool(lab: LabHost, portal: Portal) -> Iterator[str]:
     """The address of the lab's pool, empty before and after."""
-    empty(lab)
     yield f"{portal.url}/storage/lab/{lab.virsh('pool-uuid', 'default')}/"
     if "inactive" in lab.virsh("pool-info", "default"):
         lab.virsh("pool-start", "default")
-    empty(lab)
-
-
-def empty(lab: LabHost) -> None:
-    for path in (lab.folder / "lib/images").iterdir():
-        path.rmdir() if path.is_dir() else path.unlink()
-    lab.virsh("pool-refresh", "default")
+    lab.empty_pool()
 
 
 def row(page: Page, name: str) -> object:

@@ -36,9 +36,7 @@ def pool(lab: LabHost) -> Iterator[str]:
     """The lab's directory pool, empty before and after."""
     uuid = lab.virsh("pool-uuid", "default")
     yield uuid
-    for path in (lab.folder / "lib/images").iterdir():
-        path.unlink() if not path.is_dir() else path.rmdir()
-    lab.virsh("pool-refresh", "default")
+    lab.empty_pool()
 
 
 def volume(heard: Listener, pool: str, name: str) -> dict[str, Any]:

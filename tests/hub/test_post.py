@@ -8,12 +8,11 @@ from typing import Any
 
 from kvmweb.core.topics import Notice
 from kvmweb.hub import post
-from tests.services.stage import run_folder  # noqa: F401 - fixture
 
 TOLD = Notice("jobs", "5", 7)
 
 
-async def test_letters_arrive_and_rubbish_is_thrown_away(run_folder: Any) -> None:  # noqa: F811
+async def test_letters_arrive_and_rubbish_is_thrown_away(run_folder: Any) -> None:
     found: list[Notice] = []
     box = post.Box(asyncio.get_running_loop(), found.extend)
     assert post.address().stat().st_mode & 0o777 == 0o600
@@ -29,7 +28,7 @@ async def test_letters_arrive_and_rubbish_is_thrown_away(run_folder: Any) -> Non
     box.close()
 
 
-async def test_nobody_at_home_or_a_full_box_costs_nothing(run_folder: Any) -> None:  # noqa: F811
+async def test_nobody_at_home_or_a_full_box_costs_nothing(run_folder: Any) -> None:
     post.send([TOLD])
     box = post.Box(asyncio.get_running_loop(), lambda _found: None)
     for _ in range(5000):

@@ -285,8 +285,15 @@ class LabHost:
                     log.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove every guest, so that a test begins with an empty host."""
+        """Remove every guest and every volume of `default`: what tests begin with."""
         self.forget(*self.virsh("list", "--all", "--uuid").split())
+        self.empty_pool()
+
+    def empty_pool(self) -> None:
+        """Remove every volume of the pool `default`."""
+        for path in (self.folder / "lib/images").iterdir():
+            path.rmdir() if path.is_dir() else path.unlink()
+        self.virsh("pool-refresh", "default", check=False)
 
     def wait_answering(self, timeout_s: float) -> None:
         """Wait until libvirtd answers a client."""

@@ -30,10 +30,7 @@ DATA = os.urandom(MIB) + bytes(3 * MIB) + os.urandom(MIB + 7)
 
 @pytest.fixture(scope="module")
 def worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    with (
-        transfers.as_it_was(lab),
-        WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process,
-    ):
+    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
         yield process
 
 

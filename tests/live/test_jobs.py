@@ -20,7 +20,7 @@ from kvmweb.hub import post, publisher
 from kvmweb.services import jobs
 from kvmweb.store.models import Job, Person
 from tests.live.pages import Page, Socket
-from tests.services.stage import mirrored, person, run_folder  # noqa: F401 - fixture
+from tests.services.stage import mirrored, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 there = sync_to_async(lambda work: work(), thread_sensitive=True)
@@ -48,7 +48,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(run_folder: object) -> AsyncIterator[Scene]:  # noqa: F811
+async def scene(run_folder: object) -> AsyncIterator[Scene]:
     get_channel_layer().channels.clear()
     get_channel_layer().groups.clear()
     publisher.bind(asyncio.get_running_loop())

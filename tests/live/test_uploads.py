@@ -31,10 +31,7 @@ SMALL = "<pool type='dir'><name>tiny</name><target><path>/mnt/tiny</path></targe
 
 @pytest.fixture(scope="module")
 def worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    with (
-        transfers.as_it_was(lab),
-        WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process,
-    ):
+    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
         yield process
 
 

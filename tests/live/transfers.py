@@ -26,7 +26,6 @@ from kvmweb.services import images, people
 from kvmweb.store.models import Grant, Host, Person, RightsEpoch
 from tests.e2e.portal import free_port
 from tests.hub import plain
-from tests.lab.host import LabHost
 
 MIB = 1024 * 1024
 HOST = "here"
@@ -176,14 +175,3 @@ def within(seconds: float, is_so: Callable[[], Any]) -> float:
 
 def fresh(suffix: str = ".img") -> str:
     return f"v{uuids.uuid4().hex[:8]}{suffix}"
-
-
-@contextmanager
-def as_it_was(lab: LabHost) -> Iterator[None]:
-    """Leaves in the lab's pool what was there before, for the tests that come next."""
-    folder = lab.folder / "lib/images"
-    before = set(folder.iterdir())
-    yield
-    for path in set(folder.iterdir()) - before:
-        path.unlink()
-    lab.virsh("pool-refresh", "default", check=False)

@@ -22,9 +22,9 @@ from kvmweb.services import (
     works,
 )
 from kvmweb.store.models import Grant, Job, RightsEpoch, StorageRoot
-from tests.services.stage import TestHost, mirrored, person, run_folder, test_host
+from tests.services.stage import TestHost, mirrored, person, test_host
 
-__all__ = ["run_folder", "test_host"]
+__all__ = ["test_host"]
 EAST = refs.host("east")
 
 

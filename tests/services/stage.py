@@ -163,14 +163,6 @@ class TestHost:
 
 
 @pytest.fixture
-def run_folder(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the workers of this test listen."""
-    folder = tmp_path_factory.mktemp("run")
-    settings.KVMWEB_RUN_DIR = folder
-    return folder
-
-
-@pytest.fixture
 def test_host(run_folder: Path, tmp_path: Path) -> Iterator[TestHost]:
     host = TestHost(tmp_path, run_folder, guests=6)
     try:

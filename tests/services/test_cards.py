@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Conflict, Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.services import cards
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 ASIDE = "<network><name>aside</name><bridge name='virbr77'/></network>"
 
 
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-        lab.clear()
-
-
-@pytest.fixture
-def creator() -> Actor:
-    return person("creator", "creator")
-
-
 def guest(shop: Workshop, name: str = "carded", **options: Any) -> Ref:
-    uuid = shop.lab.define_guest(name, **options)
-    shop.see_guest(name)
-    return refs.guest("east", uuid)
+    return shop.define(name, **options)
 
 
 def mac_of(shop: Workshop, ref: Ref) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from lxml import etree
 
 from kvmweb.access import judge
-from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import Way
 from kvmweb.core.errors import Conflict, Denied, Exists, Invalid, NotFound, WrongState
@@ -21,30 +19,11 @@ from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import cloning, job_worker, jobs, power
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 VARIABLES = "<loader readonly='yes' type='pflash'>{0}/code.fd</loader><nvram>{0}/vars.fd</nvram>"
-
-
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
-
-
-@pytest.fixture
-def admin() -> Actor:
-    return person("admin", "administrator")
-
-
-@pytest.fixture
-def maker() -> Actor:
-    return person("maker", "creator")
 
 
 def original(shop: Workshop, name: str = "first", **options: Any) -> Ref:
@@ -52,9 +31,7 @@ def original(shop: Workshop, name: str = "first", **options: Any) -> Ref:
     if "disk" not in options:
         shop.disk(f"{name}.qcow2")
         options["disk"] = f"{IMAGES}/{name}.qcow2"
-    uuid = shop.lab.define_guest(name, **options)
-    shop.see_guest(name)
-    return refs.guest("east", uuid)
+    return shop.define(name, **options)
 
 
 def cloned(actor: Actor, ref: Ref, name: str, **asked: Any) -> JobRecord:
@@ -231,13 +208,13 @@ def test_what_changed_or_came_to_be_meanwhile_leaves_nothing(shop: Workshop, adm
     assert shop.lab.virsh("list", "--all", "--name").split() == ["first", "late", "other"]
 
 
-def test_rights_are_those_of_making_a_guest(shop: Workshop, maker: Actor) -> None:
+def test_rights_are_those_of_making_a_guest(shop: Workshop, creator: Actor) -> None:
     plain = original(shop, "plain", kernel=False)
-    assert cloning.ask(maker, plain).obstacles == ()
+    assert cloning.ask(creator, plain).obstacles == ()
     with_kernel = original(shop, "special")
-    assert "kernel" in " ".join(cloning.ask(maker, with_kernel).obstacles)
+    assert "kernel" in " ".join(cloning.ask(creator, with_kernel).obstacles)
     with pytest.raises(Invalid):
-        cloning.clone(maker, with_kernel, name="no", ways={})
+        cloning.clone(creator, with_kernel, name="no", ways={})
     with pytest.raises(Denied):
         cloning.clone(person("eye", "viewer"), plain, name="no", ways={})
     with pytest.raises(NotFound):
@@ -248,9 +225,9 @@ def test_rights_are_those_of_making_a_guest(shop: Workshop, maker: Actor) -> Non
         cloning.clone(person("half", "half"), plain, name="no", ways={})
 
 
-def test_a_right_that_is_gone_when_it_begins_stops_it(shop: Workshop, maker: Actor) -> None:
+def test_a_right_that_is_gone_when_it_begins_stops_it(shop: Workshop, creator: Actor) -> None:
     ref = original(shop, kernel=False)
-    job = cloning.clone(maker, ref, name="second", ways={})
+    job = cloning.clone(creator, ref, name="second", ways={})
     Grant.objects.all().delete()
     RightsEpoch.advance()
     judge._kept.clear()

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.jobs import JobState
 from kvmweb.services import cloning, cloning_work, job_worker, jobs, works
 from kvmweb.services.works import Work
 from kvmweb.store.models import Job
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.test_creation_cut_off import Killed, cut
 from tests.services.workshop import IMAGES, Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 CALLS = ("volume.clone", "volume.create", "guest.clone")
-
-
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
 
 
 @pytest.fixture
@@ -41,11 +30,10 @@ def asked(shop: Workshop) -> tuple[Actor, Any]:
         f"<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
         f"<source file='{IMAGES}/data.qcow2'/><target dev='vdb' bus='virtio'/></disk>"
     )
-    uuid = shop.lab.define_guest("first", disk=f"{IMAGES}/first.qcow2", extra=more)
-    shop.see_guest("first")
+    ref = shop.define("first", disk=f"{IMAGES}/first.qcow2", extra=more)
     admin = person("admin", "administrator")
     ways = {"vda": "copy", "vdb": "link"}
-    return admin, cloning.clone(admin, refs.guest("east", uuid), name="doomed", ways=ways)
+    return admin, cloning.clone(admin, ref, name="doomed", ways=ways)
 
 
 def nothing_is_left(shop: Workshop) -> None:

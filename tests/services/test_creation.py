@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,27 +15,14 @@ from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, So
 from kvmweb.hostlink import client
 from kvmweb.services import creation, job_worker, jobs
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
-from tests.lab.host import LabHost, guest_image
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.lab.host import guest_image
+from tests.services.stage import person
 from tests.services.test_install_trees import INFO, Server
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 HOST = refs.host("east")
 MIB = 1024**2
-
-
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
-
-
-@pytest.fixture
-def maker() -> Actor:
-    return person("maker", "creator")
 
 
 def wish(shop: Workshop, name: str = "fresh", **asked: Any) -> GuestWish:
@@ -65,10 +51,10 @@ def faults(actor: Actor, wanted: GuestWish) -> dict[str, str]:
     return caught.value.fields
 
 
-def test_a_guest_with_a_new_disk_is_defined_as_it_was_shown(shop: Workshop, maker: Actor) -> None:
+def test_a_guest_with_a_new_disk_is_defined_as_it_was_shown(shop: Workshop, creator: Actor) -> None:
     wanted = wish(shop, description="Line one\nline two")
-    shown = creation.preview(maker, HOST, wanted)
-    done = made(maker, wanted)
+    shown = creation.preview(creator, HOST, wanted)
+    done = made(creator, wanted)
     assert (done.state, [step.word for step in done.steps]) == (
         JobState.DONE, ["disk", "define"],
     )  # fmt: skip
@@ -81,56 +67,62 @@ def test_a_guest_with_a_new_disk_is_defined_as_it_was_shown(shop: Workshop, make
     assert Job.objects.get(pk=done.id).undo == []
 
 
-def test_an_imported_disk_is_used_as_it_is_and_the_guest_runs(shop: Workshop, maker: Actor) -> None:
+def test_an_imported_disk_is_used_as_it_is_and_the_guest_runs(
+    shop: Workshop, creator: Actor
+) -> None:
     shop.disk("old.qcow2")
     wanted = wish(
         shop, source=Source.IMPORT, image_pool=shop.pool, image_volume="old.qcow2", disks=(),
         is_started=True, has_autostart=True,
     )  # fmt: skip
-    done = made(maker, wanted)
+    done = made(creator, wanted)
     assert done.state is JobState.DONE
     assert done.result is not None
     assert shop.lab.state(done.result.id) == "running"
     assert shop.record(done.result).has_autostart
 
 
-def test_a_disk_that_a_guest_uses_is_refused_and_says_by_whom(shop: Workshop, maker: Actor) -> None:
+def test_a_disk_that_a_guest_uses_is_refused_and_says_by_whom(
+    shop: Workshop, creator: Actor
+) -> None:
     shop.disk("shared.qcow2")
     shop.lab.define_guest("owner", disk="/var/lib/libvirt/images/shared.qcow2")
     shop.see_guest("owner")
     wanted = wish(shop, source=Source.IMPORT, image_pool=shop.pool, image_volume="shared.qcow2")
-    assert "owner" in faults(maker, wanted)["image"]
+    assert "owner" in faults(creator, wanted)["image"]
 
 
 def test_an_image_that_reads_a_file_outside_the_pools_is_refused(
-    shop: Workshop, maker: Actor
+    shop: Workshop, creator: Actor
 ) -> None:
     """Whoever uploads an image writes its header: it must not open the host's own files."""
     shop.disk("sly.qcow2", backing="/etc/hostname")
     wanted = wish(shop, source=Source.IMPORT, image_pool=shop.pool, image_volume="sly.qcow2")
-    assert "image" in faults(maker, wanted)
+    assert "image" in faults(creator, wanted)
 
 
-def test_a_raw_disk_that_turned_into_an_image_is_refused(shop: Workshop, maker: Actor) -> None:
+def test_a_raw_disk_that_turned_into_an_image_is_refused(shop: Workshop, creator: Actor) -> None:
     """A guest wrote the header of an image into its raw disk: the file it names is the guest's
     choice."""
     (shop.folder / "turned.img").write_bytes(bytes(MIB))
     shop.see_volume("turned.img")
     shop.disk("turned.img", is_seen=False)
     shop.see_volume("turned.img")
-    shop.see(lambda: creation.ground(maker, HOST).volumes[shop.pool]["turned.img"].format != "raw")
+    shop.see(
+        lambda: creation.ground(creator, HOST).volumes[shop.pool]["turned.img"].format != "raw"
+    )
     wanted = wish(shop, source=Source.IMPORT, image_pool=shop.pool, image_volume="turned.img")
-    assert "image" in faults(maker, wanted)
+    assert "image" in faults(creator, wanted)
 
 
-def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, maker: Actor) -> None:
+def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, creator: Actor) -> None:
     shop.disk("cloud.qcow2", size="16M")
     wanted = wish(
         shop, name="cloudy", source=Source.CLOUD, image_pool=shop.pool,
         image_volume="cloud.qcow2", disks=(DiskWish(pool=shop.pool, size=64 * MIB),),
         cloud=CloudWish(user="li", password="open sesame", hostname="cloudy"),
     )  # fmt: skip
-    done = made(maker, wanted)
+    done = made(creator, wanted)
     assert done.state is JobState.DONE
     assert {"cloudy.qcow2", "cloudy-seed.iso"} <= set(shop.volumes())
     found = shop.folder / "cloudy-seed.iso"
@@ -156,64 +148,66 @@ def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, maker: Actor
     ],
 )
 def test_a_mistake_in_the_answers_is_told_beside_its_field(
-    shop: Workshop, maker: Actor, cloud: CloudWish, field: str
+    shop: Workshop, creator: Actor, cloud: CloudWish, field: str
 ) -> None:
     shop.disk("cloud.qcow2", size="8M")
     wanted = wish(
         shop, source=Source.CLOUD, image_pool=shop.pool, image_volume="cloud.qcow2", cloud=cloud
     )
-    said = faults(maker, wanted)
+    said = faults(creator, wanted)
     assert field in said
     if field == "user_data":
         assert "3" in said[field]
 
 
 def test_a_name_that_is_taken_is_refused_also_by_one_under_way(
-    shop: Workshop, maker: Actor
+    shop: Workshop, creator: Actor
 ) -> None:
-    creation.create(maker, HOST, wish(shop, name="twice"))
-    assert "name" in faults(maker, wish(shop, name="twice"))
+    creation.create(creator, HOST, wish(shop, name="twice"))
+    assert "name" in faults(creator, wish(shop, name="twice"))
     shop.lab.define_guest("there")
     shop.see_guest("there")
-    assert "name" in faults(maker, wish(shop, name="there"))
+    assert "name" in faults(creator, wish(shop, name="there"))
 
 
 def test_a_name_taken_behind_the_portals_back_takes_everything_back(
-    shop: Workshop, maker: Actor
+    shop: Workshop, creator: Actor
 ) -> None:
-    job = creation.create(maker, HOST, wish(shop, name="late"))
+    job = creation.create(creator, HOST, wish(shop, name="late"))
     other = shop.lab.define_guest("late")
     job_worker.run.call(str(job))
-    done = jobs.show(maker, job)
+    done = jobs.show(creator, job)
     assert [step.problem for step in done.steps] == ["", "exists"]
     assert "late.qcow2" not in shop.volumes()
     assert shop.lab.virsh("domuuid", "late") == other
     assert AuditEntry.objects.filter(verb="guest.create", outcome="exists").count() == 1
 
 
-def test_a_volume_of_somebody_else_survives_a_clash_of_names(shop: Workshop, maker: Actor) -> None:
-    job = creation.create(maker, HOST, wish(shop, name="clash"))
+def test_a_volume_of_somebody_else_survives_a_clash_of_names(
+    shop: Workshop, creator: Actor
+) -> None:
+    job = creation.create(creator, HOST, wish(shop, name="clash"))
     shop.disk("clash.qcow2", is_seen=False)
     job_worker.run.call(str(job))
-    assert jobs.show(maker, job).steps[0].problem == "exists"
+    assert jobs.show(creator, job).steps[0].problem == "exists"
     assert "clash.qcow2" in shop.volumes()
 
 
 def test_a_disc_that_vanished_is_told_and_the_disk_is_taken_back(
-    shop: Workshop, maker: Actor
+    shop: Workshop, creator: Actor
 ) -> None:
     iso = shop.folder / "install.iso"
     iso.write_bytes(bytes(1024))
     shop.see_volume("install.iso")
     job = creation.create(
-        maker, HOST,
+        creator, HOST,
         wish(shop, name="gone", source=Source.ISO, image_pool=shop.pool,
              image_volume="install.iso"),
     )  # fmt: skip
     iso.unlink()
     shop.lab.virsh("pool-refresh", "default")
     job_worker.run.call(str(job))
-    done = jobs.show(maker, job)
+    done = jobs.show(creator, job)
     assert [step.problem for step in done.steps] == ["", "not-found"]
     assert "gone.qcow2" not in shop.volumes()
 
@@ -237,15 +231,15 @@ def test_pools_and_networks_out_of_reach_are_as_if_they_were_not_there(shop: Wor
 
 
 @pytest.mark.parametrize("kind", ["bridge", "direct"])
-def test_only_who_may_names_a_device_of_the_host(shop: Workshop, maker: Actor, kind: str) -> None:
+def test_only_who_may_names_a_device_of_the_host(shop: Workshop, creator: Actor, kind: str) -> None:
     card = InterfaceWish(kind=kind, device="eth0")
-    assert "card-0-network" in faults(maker, wish(shop, interfaces=(card,)))
+    assert "card-0-network" in faults(creator, wish(shop, interfaces=(card,)))
     admin = person("admin", "administrator")
     assert made(admin, wish(shop, interfaces=(card,), name="wired")).state is JobState.DONE
 
 
-def test_a_right_that_was_taken_meanwhile_stops_the_job(shop: Workshop, maker: Actor) -> None:
-    job = creation.create(maker, HOST, wish(shop, name="revoked"))
+def test_a_right_that_was_taken_meanwhile_stops_the_job(shop: Workshop, creator: Actor) -> None:
+    job = creation.create(creator, HOST, wish(shop, name="revoked"))
     Grant.objects.all().delete()
     judge.forget()
     job_worker.run.call(str(job))
@@ -253,28 +247,28 @@ def test_a_right_that_was_taken_meanwhile_stops_the_job(shop: Workshop, maker: A
     assert "revoked.qcow2" not in shop.volumes()
 
 
-def test_the_worker_takes_no_paths(shop: Workshop, maker: Actor) -> None:
-    spec = wire.to_plain(creation.preview(maker, HOST, wish(shop)).plan.shown)
+def test_the_worker_takes_no_paths(shop: Workshop, creator: Actor) -> None:
+    spec = wire.to_plain(creation.preview(creator, HOST, wish(shop)).plan.shown)
     with pytest.raises(Invalid):
         client.call("east", "guest.define", uuid=spec["uuid"], spec=spec)
 
 
-def test_a_full_pool_is_told_and_leaves_nothing(shop: Workshop, maker: Actor) -> None:
+def test_a_full_pool_is_told_and_leaves_nothing(shop: Workshop, creator: Actor) -> None:
     small = shop.small_pool()
     wanted = wish(
         shop, name="big",
         disks=(DiskWish(pool=shop.pool, size=8 * MIB), DiskWish(pool=small, size=64 * MIB)),
     )  # fmt: skip
-    shown = creation.preview(maker, HOST, wanted)
+    shown = creation.preview(creator, HOST, wanted)
     assert any("small" in said for said in shown.plan.warnings)
     shop.fill(shop.pool_name(small))
-    done = made(maker, wanted)
+    done = made(creator, wanted)
     assert done.state is JobState.FAILED
     assert "big.qcow2" not in shop.volumes()
 
 
 def test_an_install_tree_boots_once_and_leaves_no_kernel_behind(
-    shop: Workshop, maker: Actor, settings: Any
+    shop: Workshop, creator: Actor, settings: Any
 ) -> None:
     settings.KVMWEB_FETCH_INNER = ["127.0.0.0/8"]
     server = Server("127.0.0.1")
@@ -289,7 +283,7 @@ def test_an_install_tree_boots_once_and_leaves_no_kernel_behind(
         arguments="console=ttyS0 no_timer_check", graphics="none",
     )  # fmt: skip
     try:
-        done = made(maker, wanted)
+        done = made(creator, wanted)
     finally:
         server.stop()
     assert done.state is JobState.DONE
@@ -306,9 +300,9 @@ def test_an_install_tree_boots_once_and_leaves_no_kernel_behind(
 
 
 def test_a_tree_that_cannot_be_reached_is_told_beside_its_address(
-    shop: Workshop, maker: Actor
+    shop: Workshop, creator: Actor
 ) -> None:
     wanted = wish(shop, source=Source.TREE, url="http://nowhere.invalid/", is_started=True)
-    assert "no such name" in faults(maker, wanted)["url"]
+    assert "no such name" in faults(creator, wanted)["url"]
     wanted = wish(shop, source=Source.TREE, url="gopher://x/", is_started=False)
-    assert {"url", "is_started"} <= set(faults(maker, wanted))
+    assert {"url", "is_started"} <= set(faults(creator, wanted))

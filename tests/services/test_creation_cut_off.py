@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +17,7 @@ from kvmweb.hostlink import client
 from kvmweb.services import creation, creation_work, job_worker, jobs, works
 from kvmweb.services.works import Work
 from kvmweb.store.models import Job
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
@@ -33,18 +31,10 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
-
-
-@pytest.fixture
 def asked(shop: Workshop) -> tuple[Actor, Any]:
     """A cloud image with a disk, a disc of answers, a definition and a start: every step."""
     shop.disk("base.qcow2", size="4M")
-    maker = person("maker", "creator")
+    creator = person("cai", "creator")
     wish = GuestWish(
         host="east", name="doomed", source=Source.CLOUD, vcpus=1, memory=64 * MIB,
         image_pool=shop.pool, image_volume="base.qcow2",
@@ -52,7 +42,7 @@ def asked(shop: Workshop) -> tuple[Actor, Any]:
         interfaces=(InterfaceWish(network=shop.network),),
         cloud=CloudWish(user="li", password="open sesame"),
     )  # fmt: skip
-    return maker, creation.create(maker, HOST, wish)
+    return creator, creation.create(creator, HOST, wish)
 
 
 def cut(monkeypatch: pytest.MonkeyPatch, at: str, act: Any, *, after: bool) -> None:
@@ -83,7 +73,7 @@ def nothing_is_left(shop: Workshop) -> None:
 def test_killed_anywhere_it_is_taken_back(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch, at: str, after: bool
 ) -> None:
-    maker, job = asked
+    creator, job = asked
     row = Job.objects.get(pk=job)
     monkeypatch.setattr(creation_work, "_unsay", _die)
 
@@ -91,11 +81,11 @@ def test_killed_anywhere_it_is_taken_back(
         cut(patch, at, _die, after=after)
         Job.objects.filter(pk=job).update(state=JobState.RUNNING)
         with pytest.raises(Killed):
-            works.KINDS["guest.create"](Work(row, maker), row.arguments)
+            works.KINDS["guest.create"](Work(row, creator), row.arguments)
     long_ago = timezone.now() - timedelta(minutes=1)
     Job.objects.filter(pk=job).update(beat_at=long_ago)
     jobs.sweep()
-    assert jobs.show(maker, job).state is JobState.INTERRUPTED
+    assert jobs.show(creator, job).state is JobState.INTERRUPTED
     job_worker.clean.call(str(job))
     row = Job.objects.get(pk=job)
     assert row.undo == []
@@ -107,11 +97,11 @@ def test_killed_anywhere_it_is_taken_back(
 def test_a_host_that_is_lost_is_cleaned_when_it_is_back(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    maker, job = asked
+    creator, job = asked
     with monkeypatch.context() as patch:
         cut(patch, at, shop.kill, after=False)
         job_worker.run.call(str(job))
-    done = jobs.show(maker, job)
+    done = jobs.show(creator, job)
     assert done.state is JobState.FAILED
     assert "host-down" in [step.problem for step in done.steps]
     shop.start()
@@ -125,10 +115,10 @@ def test_a_host_that_is_lost_is_cleaned_when_it_is_back(
 def test_cancelling_between_two_steps_takes_back_the_first(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    maker, job = asked
+    creator, job = asked
 
     def cancel() -> None:
-        jobs.cancel(maker, job)
+        jobs.cancel(creator, job)
         deadline = timezone.now() + timedelta(seconds=10)
         while not running[0].is_cancelled and timezone.now() < deadline:
             time.sleep(0.05)
@@ -144,7 +134,7 @@ def test_cancelling_between_two_steps_takes_back_the_first(
     with monkeypatch.context() as patch:
         cut(patch, "volume.create", cancel, after=True)
         job_worker.run.call(str(job))
-    assert jobs.show(maker, job).state is JobState.CANCELLED
+    assert jobs.show(creator, job).state is JobState.CANCELLED
     nothing_is_left(shop)
 
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Conflict, Denied, Invalid, NotFound, WrongState
 from kvmweb.core.refs import Ref
 from kvmweb.services import defining, versions
 from kvmweb.store.models import AuditEntry, GuestVersion, Session
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 PASSWORD = "sesame12"
-
-
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
 
 
 @pytest.fixture
@@ -39,9 +28,7 @@ def admin() -> Actor:
 
 
 def defined(shop: Workshop, name: str = "web", **options: Any) -> Ref:
-    uuid = shop.lab.define_guest(name, vnc_password=PASSWORD, **options)
-    shop.see_guest(name)
-    return refs.guest("east", uuid)
+    return shop.define(name, vnc_password=PASSWORD, **options)
 
 
 def secure(shop: Workshop, ref: Ref) -> str:

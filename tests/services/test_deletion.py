@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Invalid, NotFound, WrongState
 from kvmweb.core.jobs import JobRecord, JobState
@@ -15,30 +13,10 @@ from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import deletion, job_worker, jobs
 from kvmweb.store.models import AuditEntry
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
-
-
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
-
-
-@pytest.fixture
-def admin() -> Actor:
-    return person("admin", "administrator")
-
-
-def defined(shop: Workshop, name: str, **options: Any) -> Ref:
-    uuid = shop.lab.define_guest(name, **options)
-    shop.see_guest(name)
-    return refs.guest("east", uuid)
 
 
 def deleted(actor: Actor, ref: Ref, **options: Any) -> JobRecord:
@@ -53,7 +31,7 @@ def proposed(actor: Actor, ref: Ref) -> list[str]:
 
 def test_a_guest_goes_with_its_own_disk(shop: Workshop, admin: Actor) -> None:
     shop.disk("own.qcow2")
-    ref = defined(shop, "leaving", disk=f"{IMAGES}/own.qcow2")
+    ref = shop.define("leaving", disk=f"{IMAGES}/own.qcow2")
     done = deleted(admin, ref, volumes=proposed(admin, ref))
     assert [(step.word, step.state) for step in done.steps] == [
         ("undefine", JobState.DONE),
@@ -67,7 +45,7 @@ def test_a_guest_goes_with_its_own_disk(shop: Workshop, admin: Actor) -> None:
 
 def test_a_disk_may_stay(shop: Workshop, admin: Actor) -> None:
     shop.disk("kept.qcow2")
-    ref = defined(shop, "leaving", disk=f"{IMAGES}/kept.qcow2")
+    ref = shop.define("leaving", disk=f"{IMAGES}/kept.qcow2")
     assert deleted(admin, ref).state is JobState.DONE
     assert "kept.qcow2" in shop.volumes()
 
@@ -76,8 +54,8 @@ def test_a_disk_that_another_guest_has_is_never_proposed_nor_taken(
     shop: Workshop, admin: Actor
 ) -> None:
     shop.disk("shared.qcow2")
-    ref = defined(shop, "leaving", disk=f"{IMAGES}/shared.qcow2")
-    defined(shop, "staying", disk=f"{IMAGES}/shared.qcow2")
+    ref = shop.define("leaving", disk=f"{IMAGES}/shared.qcow2")
+    shop.define("staying", disk=f"{IMAGES}/shared.qcow2")
     [disk] = deletion.ask(admin, ref).disks
     assert (disk.users, disk.is_proposed) == (("staying",), False)
     with pytest.raises(Invalid):
@@ -89,7 +67,7 @@ def test_a_disk_that_another_guest_has_is_never_proposed_nor_taken(
 
 def test_an_image_that_others_build_on_is_not_taken(shop: Workshop, admin: Actor) -> None:
     shop.disk("base.qcow2")
-    ref = defined(shop, "leaving", disk=f"{IMAGES}/base.qcow2")
+    ref = shop.define("leaving", disk=f"{IMAGES}/base.qcow2")
     shop.disk("above.qcow2", backing=f"{IMAGES}/base.qcow2")
     [disk] = deletion.ask(admin, ref).disks
     assert disk.users == ("above.qcow2",)
@@ -100,7 +78,7 @@ def test_a_disk_that_somebody_took_meanwhile_stays_and_the_rest_goes(
     shop: Workshop, admin: Actor
 ) -> None:
     shop.disk("raced.qcow2")
-    ref = defined(shop, "leaving", disk=f"{IMAGES}/raced.qcow2")
+    ref = shop.define("leaving", disk=f"{IMAGES}/raced.qcow2")
     job = deletion.delete(admin, ref, volumes=proposed(admin, ref))
     shop.lab.define_guest("thief", disk=f"{IMAGES}/raced.qcow2")
     job_worker.run.call(str(job))
@@ -111,7 +89,7 @@ def test_a_disk_that_somebody_took_meanwhile_stays_and_the_rest_goes(
 
 def test_a_running_guest_is_refused_and_with_force_goes(shop: Workshop, admin: Actor) -> None:
     shop.disk("run.qcow2")
-    ref = defined(shop, "running", disk=f"{IMAGES}/run.qcow2", start=True)
+    ref = shop.define("running", disk=f"{IMAGES}/run.qcow2", start=True)
     shop.see(lambda: deletion.ask(admin, ref).is_active)
     with pytest.raises(WrongState):
         deletion.delete(admin, ref)
@@ -123,7 +101,7 @@ def test_a_running_guest_is_refused_and_with_force_goes(shop: Workshop, admin: A
 
 def test_the_host_itself_refuses_to_delete_what_runs(shop: Workshop, admin: Actor) -> None:
     """libvirt would make it transient without a word, and lose it when it stops."""
-    ref = defined(shop, "running", start=True)
+    ref = shop.define("running", start=True)
     with pytest.raises(WrongState):
         client.call("east", "guest.delete", uuid=ref.id)
     assert shop.lab.state("running") == "running"
@@ -131,7 +109,7 @@ def test_the_host_itself_refuses_to_delete_what_runs(shop: Workshop, admin: Acto
 
 def test_saved_state_and_snapshots_go_too(shop: Workshop, admin: Actor) -> None:
     shop.disk("snap.qcow2")
-    ref = defined(shop, "kept", disk=f"{IMAGES}/snap.qcow2", start=True)
+    ref = shop.define("kept", disk=f"{IMAGES}/snap.qcow2", start=True)
     shop.lab.virsh("snapshot-create-as", "kept", "first")
     shop.lab.virsh("managedsave", "kept")
     shop.see(lambda: deletion.ask(admin, ref).has_saved_state)
@@ -141,7 +119,7 @@ def test_saved_state_and_snapshots_go_too(shop: Workshop, admin: Actor) -> None:
 
 
 def test_who_may_not_delete_is_refused(shop: Workshop) -> None:
-    ref = defined(shop, "safe")
+    ref = shop.define("safe")
     with pytest.raises(Denied):
         deletion.delete(person("op", "operator"), ref)
     with pytest.raises(NotFound):
@@ -150,7 +128,7 @@ def test_who_may_not_delete_is_refused(shop: Workshop) -> None:
 
 def test_volumes_need_the_right_on_their_pool(shop: Workshop) -> None:
     shop.disk("pooled.qcow2")
-    ref = defined(shop, "leaving", disk=f"{IMAGES}/pooled.qcow2")
+    ref = shop.define("leaving", disk=f"{IMAGES}/pooled.qcow2")
     owner = person("owner", "project-owner", str(ref))
     [disk] = deletion.ask(owner, ref).disks
     assert not disk.may_delete

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,34 +12,18 @@ from kvmweb.core.disk_edits import DiskChange
 from kvmweb.core.errors import Conflict, Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.services import boot_order, disks
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 MIB = 1024**2
 
 
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-        lab.clear()
-
-
-@pytest.fixture
-def admin() -> Actor:
-    return person("admin", "administrator")
-
-
 def guest(shop: Workshop, name: str = "disked", disk: str = "", **options: Any) -> Ref:
     if disk:
         shop.disk(disk)
         options["disk"] = f"{IMAGES}/{disk}"
-    uuid = shop.lab.define_guest(name, **options)
-    shop.see_guest(name)
-    return refs.guest("east", uuid)
+    return shop.define(name, **options)
 
 
 def dumped(shop: Workshop, ref: Ref, *which: str) -> str:
@@ -72,7 +55,7 @@ def test_a_running_guest_lets_go_of_a_disk_and_the_volume_stays(
     shop.lab.wait_ready("disked")
     shop.disk("later.qcow2")
     volume = refs.volume_id(shop.pool, "later.qcow2")
-    assert volume in [it.id for it in disks.volumes(admin, "east")["default"]]
+    assert [it.id for it in disks.volumes(admin, "east")["default"]] == [volume]
     assert disks.attach(admin, ref, volume=volume).when == "now"
     seen(shop, ref, 1)
     assert disks.volumes(admin, "east") == {}

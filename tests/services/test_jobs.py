@@ -20,7 +20,6 @@ from tests.services.stage import (  # noqa: F401 - fixtures
     TestHost,
     mirrored,
     person,
-    run_folder,
     test_host,
 )
 
@@ -79,7 +78,7 @@ def test_each_guest_is_judged_alone(test_host: TestHost) -> None:  # noqa: F811
 
 
 @pytest.mark.django_db
-def test_a_cancelled_job_begins_nothing(run_folder: object) -> None:  # noqa: F811
+def test_a_cancelled_job_begins_nothing(run_folder: object) -> None:
     actor, other = person("op", "operator"), person("eye", "viewer")
     job = jobs.ask_bulk(actor, "guest.destroy", mirrored(1, 2))
     with pytest.raises(NotFound):

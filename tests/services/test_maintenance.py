@@ -13,18 +13,13 @@ from kvmweb.core.records import GuestState
 from kvmweb.services import guest_page, guests, hosts, job_worker, jobs, maintenance, power, presses
 from kvmweb.store.models import AuditEntry, Job
 from kvmweb.ui import messages
-from tests.services.stage import TestHost, mirrored, person, run_folder, test_host
+from tests.services.stage import TestHost, mirrored, person, test_host
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REF = refs.host("east")
 STARTS = ("guest.start", "guest.start_paused", "guest.restore", "guest.start_fresh")
 
-__all__ = ["run_folder", "test_host"]
-
-
-@pytest.fixture
-def admin() -> Actor:
-    return person("ada", "administrator")
+__all__ = ["test_host"]
 
 
 @pytest.mark.parametrize("word", STARTS)

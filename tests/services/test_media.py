@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,25 +13,11 @@ from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
 from kvmweb.services import media
 from kvmweb.store.models import AuditEntry
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 DRIVE = "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"
-
-
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-        lab.clear()
-
-
-@pytest.fixture
-def creator() -> Actor:
-    return person("creator", "creator")
 
 
 def disc(shop: Workshop, name: str = "tools.iso") -> str:
@@ -43,9 +28,7 @@ def disc(shop: Workshop, name: str = "tools.iso") -> str:
 
 
 def with_drive(shop: Workshop, **options: Any) -> Ref:
-    uuid = shop.lab.define_guest("driven", extra=DRIVE, **options)
-    shop.see_guest("driven")
-    return refs.guest("east", uuid)
+    return shop.define("driven", extra=DRIVE, **options)
 
 
 def drive(shop: Workshop, ref: Ref) -> DiskRecord:
@@ -61,7 +44,7 @@ def test_a_medium_goes_into_a_running_guest_and_stays_for_the_next_start(
 ) -> None:
     ref = with_drive(shop, kernel=False, start=True)
     volume = disc(shop)
-    assert volume in [it.id for it in media.media(creator, "east")["default"]]
+    assert [it.id for it in media.media(creator, "east")["default"]] == [volume]
     assert media.insert(creator, ref, "sda", volume=volume) == "tools.iso"
     shop.see(lambda: drive(shop, ref).source.endswith("/tools.iso"))
     assert "tools.iso" in stored(shop, ref)

@@ -26,7 +26,6 @@ from tests.services.stage import (  # noqa: F401 - fixtures
     TestHost,
     mirrored,
     person,
-    run_folder,
     test_host,
 )
 
@@ -154,7 +153,7 @@ def test_without_the_right_nothing_is_called_and_the_refusal_is_audited() -> Non
 
 
 @pytest.mark.django_db
-def test_a_host_that_is_away_refuses_at_once(run_folder: object) -> None:  # noqa: F811
+def test_a_host_that_is_away_refuses_at_once(run_folder: object) -> None:
     (ref,) = mirrored(1, link="down")
     with pytest.raises(HostDown):
         power.start(person("op", "operator"), ref)

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from kvmweb.core import refs
+from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Cancelled, Denied, Problem, WrongState
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.services import cards, power_cycle, works
 from kvmweb.store.models import Job
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
 
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-        lab.clear()
-
-
 def guest(shop: Workshop, **options: Any) -> Ref:
-    uuid = shop.lab.define_guest("cycled", **options)
-    shop.see_guest("cycled")
-    return refs.guest("east", uuid)
+    return shop.define("cycled", **options)
 
 
-def test_what_waits_is_so_after_the_next_start(shop: Workshop) -> None:
-    admin = person("admin", "administrator")
+def test_what_waits_is_so_after_the_next_start(shop: Workshop, admin: Actor) -> None:
     ref = guest(shop, start=True)
     shop.lab.wait_ready("cycled")
     shop.see(lambda: shop.record(ref).state is GuestState.RUNNING)
@@ -67,9 +54,8 @@ def test_what_waits_is_so_after_the_next_start(shop: Workshop) -> None:
 
 
 def test_a_guest_that_does_not_shut_down_is_left_running(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+    shop: Workshop, admin: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    admin = person("admin", "administrator")
     monkeypatch.setattr(power_cycle, "PATIENCE_S", 1.0)
     ref = guest(shop, kernel=False, start=True)
     shop.see(lambda: shop.record(ref).state is GuestState.RUNNING)

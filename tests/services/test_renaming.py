@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
-from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Invalid, WrongState
-from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import renaming
 from kvmweb.store.models import AuditEntry
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
 
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
-
-
-@pytest.fixture
-def editor() -> Actor:
-    return person("ed", "editor")
-
-
-def defined(shop: Workshop, name: str, **options: Any) -> Ref:
-    uuid = shop.lab.define_guest(name, **options)
-    shop.see_guest(name)
-    return refs.guest("east", uuid)
-
-
 def test_it_is_called_otherwise_and_is_the_same(shop: Workshop, editor: Actor) -> None:
-    ref = defined(shop, "before")
+    ref = shop.define("before")
     renaming.rename(editor, ref, name="after")
     assert shop.lab.virsh("domname", ref.id) == "after"
     shop.see(lambda: shop.record(ref).name == "after")
@@ -53,8 +28,8 @@ def test_it_is_called_otherwise_and_is_the_same(shop: Workshop, editor: Actor) -
 
 
 def test_names_that_are_taken_or_are_none_are_said(shop: Workshop, editor: Actor) -> None:
-    ref = defined(shop, "one")
-    defined(shop, "two")
+    ref = shop.define("one")
+    shop.define("two")
     for name in ("two", "", "a/b", "-x", " y"):
         with pytest.raises(Invalid) as caught:
             renaming.rename(editor, ref, name=name)
@@ -65,7 +40,7 @@ def test_names_that_are_taken_or_are_none_are_said(shop: Workshop, editor: Actor
 
 
 def test_a_running_guest_keeps_its_name(shop: Workshop, editor: Actor) -> None:
-    ref = defined(shop, "busy")
+    ref = shop.define("busy")
     shop.lab.virsh("start", "busy")
     with pytest.raises(WrongState):
         client.call("east", "guest.rename", uuid=ref.id, name="other")
@@ -84,7 +59,7 @@ def test_a_running_guest_keeps_its_name(shop: Workshop, editor: Actor) -> None:
 def test_snapshots_that_know_its_name_are_in_the_way(shop: Workshop, editor: Actor) -> None:
     """libvirt would take it; a revert to one of them would bring the old name back."""
     shop.disk("snapped.qcow2")
-    ref = defined(shop, "snapped", disk=f"{IMAGES}/snapped.qcow2")
+    ref = shop.define("snapped", disk=f"{IMAGES}/snapped.qcow2")
     shop.lab.virsh("snapshot-create-as", "snapped", "s1")
     shop.see(lambda: shop.record(ref).snapshots == 1)
     with pytest.raises(Invalid) as caught:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Conflict, Denied, Invalid
 from kvmweb.core.refs import Ref
 from kvmweb.services import sizing
 from kvmweb.store.models import AuditEntry
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
@@ -22,23 +19,8 @@ MIB = 1024**2
 SIZE = {"vcpus": 1, "vcpus_max": 1, "memory": 96 * MIB, "memory_max": 96 * MIB}
 
 
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-    lab.clear()
-
-
-@pytest.fixture
-def editor() -> Actor:
-    return person("editor", "editor")
-
-
 def defined(shop: Workshop, **options: Any) -> Ref:
-    uuid = shop.lab.define_guest("sized", **options)
-    shop.see_guest("sized")
-    return refs.guest("east", uuid)
+    return shop.define("sized", **options)
 
 
 def test_a_shut_off_guest_takes_everything_at_once(shop: Workshop, editor: Actor) -> None:

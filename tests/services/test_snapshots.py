@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,32 +17,16 @@ from kvmweb.hostlink import client
 from kvmweb.services import guest_page, maintenance, snapshots
 from kvmweb.services.power_line import Outcome
 from kvmweb.store.models import AuditEntry
-from tests.lab.host import LabHost
-from tests.services.stage import person, run_folder  # noqa: F401
+from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
 
-@pytest.fixture
-def shop(run_folder: Any, lab: LabHost) -> Iterator[Workshop]:  # noqa: F811
-    lab.clear()
-    with Workshop(lab) as shop:
-        yield shop
-        lab.clear()
-
-
-@pytest.fixture
-def editor() -> Actor:
-    return person("editor", "editor")
-
-
 def defined(shop: Workshop, name: str = "kept", image: str = "own.qcow2", **options: Any) -> Ref:
     if not (shop.folder / image).exists():
         shop.disk(image, is_seen=False)
-    uuid = shop.lab.define_guest(name, disk=f"{IMAGES}/{image}", **options)
-    shop.see_guest(name)
-    return refs.guest("east", uuid)
+    return shop.define(name, disk=f"{IMAGES}/{image}", **options)
 
 
 def tree(shop: Workshop, ref: Ref) -> dict[str, SnapshotRecord]:

@@ -30,10 +30,10 @@ from kvmweb.services import (
 from kvmweb.services.volume_acts import Wanted
 from kvmweb.store.models import AuditEntry, Host
 from tests.hub import plain
-from tests.services.stage import TestHost, held, mirrored, person, run_folder, test_host
+from tests.services.stage import TestHost, held, mirrored, person, test_host
 
 pytestmark = pytest.mark.django_db
-__all__ = ["run_folder", "test_host"]
+__all__ = ["test_host"]
 GIB = 2**30
 EAST = refs.host("east")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from kvmweb.core import wire
+from kvmweb.core import refs, wire
 from kvmweb.core.errors import HostDown
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
@@ -29,19 +29,19 @@ IMAGES = "/var/lib/libvirt/images"
 
 
 class Workshop:
-    """Host `east` is the lab. pool, network: the UUIDs of `default`."""
+    """Host `east` is the lab, empty before and after. pool, network: the UUIDs of `default`."""
 
     def __init__(self, lab: LabHost) -> None:
         self.lab = lab
         self.folder = lab.folder / "lib/images"
         self.pool = lab.virsh("pool-uuid", "default")
         self.network = lab.virsh("net-uuid", "default")
-        self._before = set(self.folder.iterdir())
         self._process: subprocess.Popen[bytes] | None = None
         self._our_end = -1
         self._pools: list[str] = []
 
     def __enter__(self) -> Workshop:
+        self.lab.clear()
         self.start()
         self.sync()
         return self
@@ -71,9 +71,7 @@ class Workshop:
             self.lab.virsh("pool-destroy", pool, check=False)
             self.lab.virsh("pool-undefine", pool, check=False)
             self.lab.inside("umount", f"{IMAGES}/{pool}", check=False)
-        for path in set(self.folder.iterdir()) - self._before:
-            path.rmdir() if path.is_dir() else path.unlink()
-        self.lab.virsh("pool-refresh", "default", check=False)
+        self.lab.clear()
 
     def _answers(self) -> bool:
         try:
@@ -109,6 +107,12 @@ class Workshop:
 
         wait_for(look, "the mirror does not say so")
 
+    def define(self, name: str, **options: Any) -> Ref:
+        """A guest of the lab, when the mirror has it."""
+        uuid = self.lab.define_guest(name, **options)
+        self.see_guest(name)
+        return refs.guest(KEY, uuid)
+
     def see_guest(self, name: str) -> None:
         """Until the mirror has it."""
         self.see(lambda: mirror.Guest.objects.filter(name=name, is_gone=False).exists())
@@ -126,11 +130,10 @@ class Workshop:
         return wire.from_plain(GuestRecord, {**plain, "xml": ""})
 
     def volumes(self, pool: str = "default") -> list[str]:
-        """Their names, as libvirt says; not those that were there before the workshop opened."""
+        """Their names, as libvirt says."""
         self.lab.virsh("pool-refresh", pool)
         lines = self.lab.virsh("vol-list", pool).splitlines()
-        before = {path.name for path in self._before} if pool == "default" else set()
-        return [name for line in lines if line.strip() if (name := line.split()[0]) not in before]
+        return [line.split()[0] for line in lines if line.strip()]
 
     def disk(self, name: str, *, size: str = "8M", backing: str = "", is_seen: bool = True) -> None:
         """An image in the pool."""

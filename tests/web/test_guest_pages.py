@@ -19,7 +19,6 @@ from tests.services.stage import (  # noqa: F401 - fixtures
     TestHost,
     mirrored,
     person,
-    run_folder,
     test_host,
 )
 
@@ -218,7 +217,7 @@ def test_a_description_travels_in_libvirts_metadata(test_host: TestHost) -> None
 
 
 @pytest.mark.django_db
-def test_bulk_begins_a_job_and_asks_before_force(editor: Client, run_folder: object) -> None:  # noqa: F811
+def test_bulk_begins_a_job_and_asks_before_force(editor: Client, run_folder: object) -> None:
     found = [str(ref) for ref in mirrored(1, 2, state=GuestState.RUNNING)]
     asked = editor.post("/guests/bulk/", {"verb": "guest.destroy", "ref": found}, **HTMX)
     assert (asked.status_code, asked["HX-Retarget"]) == (200, "#dialogs")

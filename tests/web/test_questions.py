@@ -9,7 +9,7 @@ from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, Person, RightsEpoch, Team
 from kvmweb.ui import act_details, links
-from tests.services.stage import mirrored, person, run_folder  # noqa: F401 - fixture
+from tests.services.stage import mirrored, person
 from tests.web.test_guest_pages import HTMX, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def test_a_press_that_reaches_nobody_cannot_be_sent(guests: list[Ref]) -> None:
     assert 'type="submit"' not in html
 
 
-def test_a_harmless_press_on_many_asks_nothing(guests: list[Ref], run_folder: object) -> None:  # noqa: F811
+def test_a_harmless_press_on_many_asks_nothing(guests: list[Ref], run_folder: object) -> None:
     assert "job-" in ask(signed_in(person("ann", "operator")), "suspend", guests[:1])
     assert Job.objects.count() == 1
 
