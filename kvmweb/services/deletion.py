@@ -15,15 +15,15 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
-from kvmweb.core import refs, wire
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.deletion import Deletion, DiskChoice
-from kvmweb.core.errors import Denied, Invalid, NotFound, Problem, WrongState
-from kvmweb.core.records import DiskRecord, GuestRecord
+from kvmweb.core.errors import Denied, Invalid, Problem, WrongState
+from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, jobs, volume_users, works
+from kvmweb.services import audit, jobs, present, volume_users, works
 from kvmweb.services.guard import guarded, internal
 from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host
@@ -37,10 +37,7 @@ VOLUME_S = 600.0
 @guarded(VERB, is_audited=False)
 def ask(actor: Actor, ref: Ref) -> Deletion:
     """What would go: shown before anything happens. Raises NotFound."""
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    record = wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+    record = present.record(present.guest(ref))
     host = Host.objects.filter(key=ref.host).values_list("name", flat=True).first()
     return Deletion(
         ref=ref,

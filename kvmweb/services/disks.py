@@ -16,7 +16,7 @@ from kvmweb.core.deletion import DiskChoice
 from kvmweb.core.disk_edits import BUSES, CACHES, DISCARDS, Attached, Detached, DiskChange
 from kvmweb.core.errors import Denied, Invalid, NotFound, Problem, WrongState
 from kvmweb.core.media import Medium
-from kvmweb.core.records import DiskRecord, GuestRecord
+from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
@@ -25,6 +25,7 @@ from kvmweb.services import (
     deletion,
     image_locks,
     media,
+    present,
     volume_acts,
     volume_attach,
     volume_users,
@@ -84,7 +85,7 @@ def attach(
     actor: Actor, ref: Ref, *, volume: str, bus: str = "virtio", is_readonly: bool = False
 ) -> Attached:
     """Give the guest a volume that is there. Raises as `volume_attach.attach`, Invalid (fields)."""
-    media.require_up(ref)
+    present.reachable(ref)
     row = mirror.Volume.objects.filter(host=ref.host, uuid=volume, is_gone__in=[False]).first()
     pool = refs.pool(ref.host, row.pool) if row else None
     if pool is None or not judge.can(actor, "volume.attach", pool):
@@ -107,7 +108,7 @@ def create(
 
     pool: UUID. Raises: Invalid (fields), Exists, Conflict, HostDown, and what libvirt says.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     place = refs.pool(ref.host, pool)
     reaches = judge.reaches(actor, ("volume.create", "volume.attach"))
     if not all(reach.covers(place) for reach in reaches.values()):
@@ -131,7 +132,7 @@ def edit(
     actor: Actor, ref: Ref, target: str, change: DiskChange, *, definition_hash: str = ""
 ) -> str:
     """`now`, `next` while it runs, or `same`. Raises: NotFound, Invalid (fields), Conflict."""
-    media.require_up(ref)
+    present.reachable(ref)
     disk, volume = ask(actor, ref, target, is_next=True)
     wrong = _faults(disk, volume, change)
     if wrong:
@@ -155,7 +156,7 @@ def detach(
     Raises: NotFound, Invalid (delete: it is needed elsewhere, or in no pool), Denied, WrongState
     while the guest is paused, Conflict, HostDown.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     _record, volume = ask(actor, ref, target)
     if delete:
         _require_deletable(volume)
@@ -206,10 +207,7 @@ def _require_deletable(volume: DiskChoice) -> None:
 
 
 def _disk(ref: Ref, target: str, *, is_next: bool) -> DiskRecord:
-    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    record = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    record = present.record(present.guest(ref))
     if not record.is_persistent and not record.state.is_active:
         raise WrongState(state=record.state.value)
     there = [record.disks, record.next_disks]
