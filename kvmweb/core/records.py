@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from kvmweb.core.bins import BinMark
 from kvmweb.core.networks import Lease, NetworkSpec
 from kvmweb.core.snapshots import SnapshotRecord
 
@@ -162,6 +163,8 @@ class GuestRecord:
     stored_disks: tuple[DiskRecord, ...] = ()
     """As they will be; only while changes are pending, else they are as `disks`."""
     stored_interfaces: tuple[InterfaceRecord, ...] = ()
+    bin: BinMark | None = None
+    """It is in the recycle bin."""
 
     @property
     def next_disks(self) -> tuple[DiskRecord, ...]:

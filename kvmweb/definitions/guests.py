@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from lxml import etree
 
 from kvmweb.core import errors
+from kvmweb.core.bins import BinMark
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
-from kvmweb.definitions import boot_order, elements, host_devices
+from kvmweb.definitions import bins, boot_order, elements, host_devices
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
 NAMESPACE = "https://kvmweb.org/xmlns/1"
@@ -50,6 +51,7 @@ class Definition:
     host_devices: tuple[str, ...] = ()
     has_added_vcpus: bool = False
     boot: tuple[str, ...] = ()
+    bin: BinMark | None = None
 
 
 def parse(xml: str) -> Definition:
@@ -81,6 +83,7 @@ def parse(xml: str) -> Definition:
         host_devices=host_devices.of_guest(root),
         has_added_vcpus=has_added_vcpus(root),
         boot=boot_order.of(root),
+        bin=bins.of(root),
     )
 
 

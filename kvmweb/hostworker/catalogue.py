@@ -15,6 +15,7 @@ from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
 from kvmweb.hypervisor import (
     actions,
+    bins,
     boot_order,
     cards,
     cloning,
@@ -140,6 +141,9 @@ CREATION: dict[str, Act] = {
     "guest.start_installer": Act(creation.start_installer, CONTROL, "guest", changed, True),
     "guest.resize": Act(sizing.resize, CONTROL, "guest", plain, takes_turn=True),
     "guest.delete": Act(creation.delete, CONTROL, "guest", nothing, takes_turn=True),
+    "guest.bin": Act(bins.put, CONTROL, "guest", nothing, takes_turn=True),
+    "guest.unbin": Act(bins.take_out, CONTROL, "guest", nothing, takes_turn=True),
+    "guest.purge": Act(bins.purge, CONTROL, "guest", changed, takes_turn=True),
     "guest.clone": Act(cloning.clone, STORAGE, "guest", nothing, takes_turn=True),
     "guest.stored": Act(defining.stored),
     "guest.redefine": Act(defining.redefine, CONTROL, "guest", plain, takes_turn=True),

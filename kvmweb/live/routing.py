@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 
 from kvmweb.live import (
     audit,
+    bins,
     consoles,
     guest_list,
     guest_page,
@@ -20,7 +21,7 @@ from kvmweb.live import (
 )
 from kvmweb.live.pages import Pages
 
-SHOWN = (audit, guest_list, guest_page, hosts, jobs, lists, nav, networks, pools)
+SHOWN = (audit, bins, guest_list, guest_page, hosts, jobs, lists, nav, networks, pools)
 """Imported for their makers."""
 
 pages: Any = Pages.as_asgi()

@@ -6,6 +6,7 @@ Not at the top of `job_worker`: these modules ask for jobs themselves.
 from __future__ import annotations
 
 from kvmweb.services import (
+    bins,
     cloning_work,
     creation_work,
     deletion,
@@ -18,6 +19,7 @@ from kvmweb.services import (
 )
 
 __all__ = [
+    "bins",
     "cloning_work",
     "creation_work",
     "deletion",

@@ -216,9 +216,7 @@ def _arguments(
 def _is_shared(guest: mirror.Guest, record: GuestRecord) -> bool:
     """Whether another guest has a disk of it, or an image builds on one."""
     places = [mirror.place(disk.source) for disk in rules.written(record)]
-    uses = mirror.DiskUse.objects.filter(
-        host=guest.host, place__in=places, guest__is_gone__in=[False]
-    )
+    uses = mirror.DiskUse.objects.filter(mirror.HOLDS, host=guest.host, place__in=places)
     above = mirror.Volume.objects.filter(
         host=guest.host, backing_place__in=places, is_gone__in=[False]
     )

@@ -7,6 +7,7 @@ from kvmweb.store.hosts import Host
 from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
 from kvmweb.store.sessions import Session
+from kvmweb.store.settings import Setting
 from kvmweb.store.storage import StorageRoot
 from kvmweb.store.uploads import Image, TransferTicket, Upload
 from kvmweb.store.versions import GuestVersion
@@ -26,6 +27,7 @@ __all__ = [
     "RightsEpoch",
     "Seat",
     "Session",
+    "Setting",
     "SetupLink",
     "StorageRoot",
     "Team",

@@ -53,6 +53,7 @@ STEPS: dict[str, Text] = {
     "off": _("Force it off"),
     "shut-down": _("Shut it down"),
     "undefine": _("Delete the definition"),
+    "bin": _("Put it into the recycle bin"),
     "volume": _("Delete the disk"),
     "delete-volumes": _("Delete the volumes"),
     "stop-pool": _("Stop the pool"),

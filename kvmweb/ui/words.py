@@ -171,6 +171,7 @@ _VERBS: dict[str, Verb] = {
     "guest.rename": Verb(_("Rename"), "edit", path="rename", is_forceful=True),
     "guest.xml": Verb(_("Edit the definition (XML)"), "edit", path="definition/edit"),
     "guest.delete": Verb(_("Delete"), "delete", _("deleting…"), "delete", is_forceful=True),
+    "guest.purge": Verb(_("Delete for good"), "delete"),
     "guest.snapshot": Verb(
         _("Take a snapshot"), "camera", _("taking a snapshot…"), "snapshot", is_asked=True
     ),

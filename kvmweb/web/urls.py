@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from kvmweb.web import (
+    bins,
     boot_order,
     bridges,
     cards,
@@ -87,6 +88,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *disks.urlpatterns,
     *boot_order.urlpatterns,
     *power_cycle.urlpatterns,
+    *bins.urlpatterns,
     # Last of the guests: every other word is a verb.
     path(f"{GUEST}<slug:path>/", power.act, name="guest_act"),
     path("hosts/", hosts.list_, name="hosts"),

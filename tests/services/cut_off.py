@@ -1,10 +1,10 @@
-"""Jobs that are cut off: the process dies, or the host is lost, at a call to the host."""
+"""A job whose process dies, or whose host is lost, in the midst of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -21,13 +21,8 @@ class Killed(BaseException):
     """kill -9 of the process: nothing of ours runs afterwards."""
 
 
-def die(**_job: Any) -> None:
-    """What stands in for anything that a dead process does no more."""
-    raise Killed
-
-
-def cut(patch: pytest.MonkeyPatch, at: str, act: Callable[[], object], *, after: bool) -> None:
-    """Act just before, or just after, this call to the host; `verb#2` is the second of its name."""
+def cut(monkeypatch: pytest.MonkeyPatch, at: str, act: Any, *, after: bool) -> None:
+    """Act just before, or just after, this call to the host; `#2` behind it: the second one."""
     seen: dict[str, int] = {}
     real = client.call
 
@@ -41,35 +36,40 @@ def cut(patch: pytest.MonkeyPatch, at: str, act: Callable[[], object], *, after:
             act()
         return found
 
-    patch.setattr(client, "call", call)
+    monkeypatch.setattr(client, "call", call)
 
 
-def kill(monkeypatch: pytest.MonkeyPatch, actor: Actor, job: int, at: str, *, after: bool) -> None:
-    """Carry the job out until its process is killed there, and find that it was."""
+def die(**_any: Any) -> None:
+    raise Killed
+
+
+def killed(
+    monkeypatch: pytest.MonkeyPatch, actor: Actor, job: UUID, at: str, *, after: bool
+) -> None:
+    """Carry the job out until its process is killed there; then the clock finds it dead."""
     row = Job.objects.get(pk=job)
     with monkeypatch.context() as patch:
         cut(patch, at, die, after=after)
         Job.objects.filter(pk=job).update(state=JobState.RUNNING)
         with pytest.raises(Killed):
             works.KINDS[row.verb](Work(row, actor), row.arguments)
-    _sweep(job)
+    Job.objects.filter(pk=job).update(beat_at=timezone.now() - timedelta(minutes=1))
+    jobs.sweep()
     assert jobs.show(actor, job).state is JobState.INTERRUPTED
-
-
-def lose(monkeypatch: pytest.MonkeyPatch, job: int, at: str, lost: Callable[[], object]) -> None:
-    """Carry the job out; before this call the host is lost."""
-    with monkeypatch.context() as patch:
-        cut(patch, at, lost, after=False)
-        job_worker.run.call(str(job))
-
-
-def clean(job: int) -> None:
-    """What is done about a job that nobody works at any more: all is taken back."""
-    _sweep(job)
     job_worker.clean.call(str(job))
     assert Job.objects.get(pk=job).undo == []
 
 
-def _sweep(job: int) -> None:
+def cleaned_later(job: UUID) -> None:
+    """The clock's next try to take back what is left of it."""
     Job.objects.filter(pk=job).update(beat_at=timezone.now() - timedelta(minutes=2))
     jobs.sweep()
+    job_worker.clean.call(str(job))
+    assert Job.objects.get(pk=job).undo == []
+
+
+def lost(monkeypatch: pytest.MonkeyPatch, job: UUID, at: str, act: Any) -> None:
+    """Carry the job out; just before this call its host is lost."""
+    with monkeypatch.context() as patch:
+        cut(patch, at, act, after=False)
+        job_worker.run.call(str(job))

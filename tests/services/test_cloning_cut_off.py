@@ -40,8 +40,7 @@ def test_killed_anywhere_it_is_taken_back(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch, at: str, after: bool
 ) -> None:
     admin, job = asked
-    cut_off.kill(monkeypatch, admin, job, at, after=after)
-    cut_off.clean(job)
+    cut_off.killed(monkeypatch, admin, job, at, after=after)
     nothing_is_left(shop)
 
 
@@ -49,8 +48,8 @@ def test_a_host_lost_at_the_definition_is_cleaned_when_it_is_back(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin, job = asked
-    cut_off.lose(monkeypatch, job, "guest.clone", shop.kill)
+    cut_off.lost(monkeypatch, job, "guest.clone", shop.kill)
     assert jobs.show(admin, job).steps[-1].problem == "host-down"
     shop.start()
-    cut_off.clean(job)
+    cut_off.cleaned_later(job)
     nothing_is_left(shop)

@@ -51,8 +51,7 @@ def test_killed_anywhere_it_is_taken_back(
 ) -> None:
     creator, job = asked
     monkeypatch.setattr(creation_work, "_unsay", cut_off.die)
-    cut_off.kill(monkeypatch, creator, job, at, after=after)
-    cut_off.clean(job)
+    cut_off.killed(monkeypatch, creator, job, at, after=after)
     assert Job.objects.get(pk=job).arguments["answers"] is None
     nothing_is_left(shop)
 
@@ -62,12 +61,12 @@ def test_a_host_that_is_lost_is_cleaned_when_it_is_back(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     creator, job = asked
-    cut_off.lose(monkeypatch, job, at, shop.kill)
+    cut_off.lost(monkeypatch, job, at, shop.kill)
     done = jobs.show(creator, job)
     assert done.state is JobState.FAILED
     assert "host-down" in [step.problem for step in done.steps]
     shop.start()
-    cut_off.clean(job)
+    cut_off.cleaned_later(job)
     nothing_is_left(shop)
 
 

@@ -71,6 +71,11 @@ def guest(
     return Route(name, GUEST + path, allowed, method, WITH_RIGHTS - SEE_GUEST, data)
 
 
+def binned(name: str, path: str, method: str, /, **data: str) -> Route:
+    place = f"/bin/east/{plain.uuid(9)}/{path}"
+    return Route(name, place, ADMIN, method, WITH_RIGHTS - SEE_HOST, data)
+
+
 def pool(
     name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
 ) -> Route:
@@ -193,6 +198,12 @@ ROUTES = [
     guest("guest_clone", "clone/", ADMIN),
     guest("guest_rename", "rename/", ADMIN, "post", name="other"),
     guest("guest_delete", "delete/", ADMIN),
+    listed("bin", "/bin/"),
+    portal("bin_days", "/bin/days/", ADMIN, "post", days="9"),
+    binned("bin_back", "back/", "get"),
+    binned("bin_back", "back/", "post", name="other"),
+    binned("bin_purge", "purge/", "get"),
+    binned("bin_purge", "purge/", "post", name="guest9"),
     guest("guest_snapshot", "snapshot/", SEE_GUEST),
     guest("guest_snapshot", "snapshot/", ADMIN, "post", name="x"),
     guest("guest_revert", "snapshots/first/revert/", SEE_GUEST),

@@ -44,6 +44,7 @@ def cast(settings: Any) -> dict[str, int]:
     drive = DiskRecord("sda", "sata", "cdrom", "", "raw")
     first = plain.snapshot("first")
     mirrored(1, host="east", disks=(drive,), snapshots=1, snapshot_tree=(first,))
+    mirrored(9, host="east", bin={"name": "guest9", "at": 1.0})
     held(21, "disk", host="east")
     with_network(3, host="east")
     with_filter(4, host="east")
