@@ -8,7 +8,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from kvmweb.core import refs
@@ -92,7 +92,7 @@ def bring_back(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
             return respond.problem(request, problem, about=found.name)
     return _question(
         request, "bins/back.html", form, found,
-        title=_("Bring %(name)s back?"), name="bin.back", action_label=_("Bring back"),
+        title=_("Bring %(name)s back?"), name="bin.back", action_label=pgettext("recycle bin", "Bring back"),
         command=face.back_command(found, str(form["name"].value() or found.name)),
     )  # fmt: skip
 
