@@ -21,11 +21,20 @@ from kvmweb.core.actors import PORTAL, Actor
 from kvmweb.core.bins import Bin, Binned, BinnedVolume
 from kvmweb.core.errors import Denied, Exists, Invalid, NotFound, Problem, WrongState
 from kvmweb.core.jobs import JobState
-from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, creation, deletion, jobs, renaming, retention, sight, works
+from kvmweb.services import (
+    audit,
+    creation,
+    deletion,
+    jobs,
+    present,
+    renaming,
+    retention,
+    sight,
+    works,
+)
 from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host, Job
@@ -168,7 +177,7 @@ def _row(ref: Ref) -> mirror.Guest:
 def _binned(
     actor: Actor, row: mirror.Guest, hosts: dict[str, str], *, proposed: str = ""
 ) -> Binned:
-    record = wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+    record = present.record(row)
     mark = record.bin
     if mark is None:
         raise NotFound(ref=str(row.ref))

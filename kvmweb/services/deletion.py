@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
-from kvmweb.core import refs
+from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.bins import BinnedVolume
 from kvmweb.core.deletion import Deletion, DiskChoice

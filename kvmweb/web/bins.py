@@ -92,7 +92,8 @@ def bring_back(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
             return respond.problem(request, problem, about=found.name)
     return _question(
         request, "bins/back.html", form, found,
-        title=_("Bring %(name)s back?"), name="bin.back", action_label=pgettext("recycle bin", "Bring back"),
+        title=_("Bring %(name)s back?"), name="bin.back",
+        action_label=pgettext("recycle bin", "Bring back"),
         command=face.back_command(found, str(form["name"].value() or found.name)),
     )  # fmt: skip
 
