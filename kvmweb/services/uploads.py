@@ -242,7 +242,6 @@ def sweep() -> None:
 @internal("the noun's own services carry the marks")
 def record(upload: Upload) -> UploadRecord:
     """As its person sees it."""
-    now = timezone.now()
     return UploadRecord(
         id=upload.pk,
         pool=Ref.parse(upload.pool),
@@ -254,9 +253,10 @@ def record(upload: Upload) -> UploadRecord:
         problem=upload.problem,
         detail=upload.detail,
         expires_at=_moved(upload) + LASTS,
-        is_held=bool(upload.held_until and upload.held_until > now),
+        is_held=upload.parts.filter(held_until__gt=timezone.now()).exists(),
         job=upload.job,
         facts=upload.facts,
+        beyond=tuple((start, end) for start, end in upload.beyond),
     )
 
 

@@ -9,7 +9,7 @@ from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoc
 from kvmweb.store.sessions import Session
 from kvmweb.store.settings import Setting
 from kvmweb.store.storage import StorageRoot
-from kvmweb.store.uploads import Image, TransferTicket, Upload
+from kvmweb.store.uploads import Image, TransferTicket, Upload, UploadPart
 from kvmweb.store.versions import GuestVersion
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "Ticket",
     "TransferTicket",
     "Upload",
+    "UploadPart",
 ]

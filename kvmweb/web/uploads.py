@@ -142,6 +142,8 @@ def _said(ref: Ref, record: UploadRecord) -> dict[str, Any]:
         "url": url,
         "data_url": f"{url}data",
         "offset": record.offset,
+        "safe": record.safe,
+        "missing": record.missing,
         "size": record.size,
         "state": record.state,
         "held": record.is_held,
