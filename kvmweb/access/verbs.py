@@ -44,6 +44,7 @@ _CHANGE = [
     ("guest.describe", Kind.GUEST),
     ("guest.disks", Kind.GUEST),
     ("guest.edit", Kind.GUEST),
+    ("guest.passthrough", Kind.GUEST),
     ("guest.create", Kind.HOST),
     ("guest.delete", Kind.GUEST),
     ("guest.snapshot", Kind.GUEST),

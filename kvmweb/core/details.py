@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from kvmweb.core.hardware import Hardware
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestRecord, HostState
 from kvmweb.core.refs import Ref
@@ -70,6 +71,8 @@ class GuestDetails:
     snapshots: tuple[SnapshotLine, ...] = ()
     disks: Obstacle = Obstacle.NO_RIGHT
     """What stands in the way of changing its disks and drives."""
+    hardware: Hardware = field(default_factory=Hardware)
+    """Its other devices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,6 +322,9 @@ class DomainFacts:
     videos: tuple[str, ...]
     tpms: tuple[str, ...]
     """Models that can be emulated."""
+    offers: tuple[str, ...] = ()
+    """Every value of every device, such as `tpm.backendModel:emulator`; `tpm:no` where there is no
+    such device. See `core.hardware.is_offered`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kvmweb.core import hardware_kinds
+from kvmweb.core.hardware import Kind, When
 from kvmweb.core.records import PendingChange
-from kvmweb.definitions import guests, pending
+from kvmweb.definitions import guests, hardware, pending
 
 _OF_GUEST = ("vcpus", "vcpus_max", "memory_max", "firmware", "machine", "boot")
 _OF_DISK = (
@@ -30,10 +32,40 @@ def of(live_xml: str, stored_xml: str) -> tuple[PendingChange, ...]:
     told |= {"interface"} if cards else set()
     if live.boot != stored.boot:
         told |= {"disk", "interface"}
-    rest = [PendingChange("device", tag, "other") for tag in sorted(inner - told)]
+    others = [*_hardware(live_xml, stored_xml, inner)]
+    told |= {hardware_kinds.named(it.what).tag for it in others}
+    rest = others + [PendingChange("device", tag, "other") for tag in sorted(inner - told)]
     known = _SAID if found else frozenset()
     rest += [PendingChange("definition", tag, "other") for tag in sorted(top - known)]
     return (*found, *disks, *cards, *rest)
+
+
+def _hardware(live_xml: str, stored_xml: str, inner: set[str]) -> Iterator[PendingChange]:
+    """By their kinds; a kind that nobody knows is told by its element. Of `inner` elements only."""
+    for pair in hardware.pairs(live_xml, stored_xml):
+        kind = hardware_kinds.named(pair.device.kind)
+        if pair.device.tag not in inner or kind is hardware_kinds.OTHER:
+            continue
+        said = " ".join(
+            pair.device.values[it.name]
+            for it in kind.fields
+            if it.is_said and it.name in pair.device.values
+        )
+        if pair.when is When.ADDED:
+            yield PendingChange(kind.name, "", "added", then=said or "yes")
+        elif pair.when is When.REMOVED:
+            yield PendingChange(kind.name, "", "removed", now=said or "yes")
+        elif pair.now and pair.then:
+            yield from _said_otherwise(kind, pair.now.values, pair.then.values)
+
+
+def _said_otherwise(
+    kind: Kind, now: Mapping[str, str], then: Mapping[str, str]
+) -> Iterator[PendingChange]:
+    for field in kind.fields:
+        before, after = (it.get(field.name) or field.default for it in (now, then))
+        if before != after and not field.is_fixed:
+            yield PendingChange(kind.name, "", field.name, before, after)
 
 
 def _by(items: tuple[Any, ...], name: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Source: https://libvirt.org/formatdomaincaps.html.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kvmweb.core.records import DomainFacts
 from kvmweb.definitions import elements
 from kvmweb.definitions.elements import Element, attribute, number, text
@@ -27,7 +29,20 @@ def parse(xml: str) -> DomainFacts:
         disk_buses=_values(root, "devices/disk", "bus"),
         videos=_values(root, "devices/video", "modelType"),
         tpms=_values(root, "devices/tpm", "model") if emulates_tpm else (),
+        offers=tuple(_offers(root)),
     )
+
+
+def _offers(root: Element) -> Iterator[str]:
+    """What `core.hardware.is_offered` looks into; disks have their own."""
+    for device in (*root.iterfind("devices/*"), *root.iterfind("memoryBacking")):
+        if not isinstance(device.tag, str) or device.tag == "disk":
+            continue
+        if device.get("supported") == "no":
+            yield f"{device.tag}:no"
+        for enum in device.iterfind("enum"):
+            for value in enum.iterfind("value"):
+                yield f"{device.tag}.{enum.get('name')}:{(value.text or '').strip()}"
 
 
 def _values(root: Element, path: str, name: str) -> tuple[str, ...]:

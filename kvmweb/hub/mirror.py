@@ -70,6 +70,11 @@ class Difference:
     stored: dict[str, str] = field(default_factory=dict)
     pools: set[str] = field(default_factory=set)
 
+    def definition(self, guest: Guest) -> GuestDefinition:
+        """What is kept beside this row: the stored one only where it is another."""
+        xml, stored = self.xml[guest.uuid], self.stored[guest.uuid]
+        return GuestDefinition(guest=guest, xml=xml, stored_xml="" if stored == xml else stored)
+
     @property
     def uuids(self) -> list[str]:
         """Everything that differs, once."""
@@ -181,16 +186,16 @@ class Writer:
         )
         if kind is Kind.GUEST:
             guests = cast(list[Guest], written)
-            self._write_beside(guests, difference.xml)
+            self._write_beside(guests, difference)
             versions.keep(self.host, guests, difference.stored, now)
 
-    def _write_beside(self, guests: list[Guest], xml: dict[str, str]) -> None:
+    def _write_beside(self, guests: list[Guest], difference: Difference) -> None:
         """Definitions of the guests that differ; no more figures of those that ended."""
         GuestDefinition.objects.bulk_create(
-            [GuestDefinition(guest=guest, xml=xml[guest.uuid]) for guest in guests],
+            [difference.definition(guest) for guest in guests],
             update_conflicts=True,
             unique_fields=["guest"],
-            update_fields=["xml"],
+            update_fields=["xml", "stored_xml"],
         )
         self._write_uses(guests)
         ended = [guest for guest in guests if not rows.is_active(guest)]

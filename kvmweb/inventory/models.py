@@ -169,6 +169,8 @@ class GuestDefinition(models.Model):
 
     guest = models.OneToOneField(Guest, on_delete=models.CASCADE, related_name="definition")
     xml = models.TextField()
+    stored_xml = models.TextField(default="", blank=True)
+    """What the next start brings, of a persistent guest that runs; else that is `xml`."""
 
     def __str__(self) -> str:
         return f"definition of {self.guest_id}"

@@ -20,6 +20,7 @@ from kvmweb.ui import guest_page as face
 _CARDS = ("overview", "use", "description", "disks", "interfaces")
 _PLACES = dict.fromkeys(_CARDS, "guests/detail.html") | {
     "pending": "guests/pending_card.html",
+    "hardware": "guests/hardware.html",
     "snapshots": "guests/snapshots.html",
 }
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.records import PendingChange
+from kvmweb.ui import hardware_words
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
@@ -63,7 +64,7 @@ def lines(found: Iterable[PendingChange]) -> list[Line]:
 
 
 def _line(change: PendingChange) -> Line:
-    what = str(_WHATS.get(change.what, ""))
+    what = str(_WHATS.get(change.what) or _kind(change.what))
     subject = f"{what} {change.name}".strip()
     if change.field == "added":
         return Line(subject, _("is added"), "", change.then)
@@ -71,8 +72,17 @@ def _line(change: PendingChange) -> Line:
         return Line(subject, _("is removed"), change.now, "")
     if change.field == "other":
         return Line(subject, _("differs"), "", "")
+    if change.what in hardware_words.KINDS:
+        field = str(hardware_words.field(change.what, change.field))
+        now, then = (hardware_words.value(change.field, it) for it in (change.now, change.then))
+        return Line(subject, field, str(now), str(then))
     field = str(_FIELDS.get(change.field, change.field))
     return Line(subject, field, _value(change.field, change.now), _value(change.field, change.then))
+
+
+def _kind(what: str) -> Text:
+    """Of a device that has no name of its own."""
+    return hardware_words.kind(what).label if what in hardware_words.KINDS else ""
 
 
 def _value(field: str, value: str) -> str:

@@ -167,6 +167,7 @@ _VERBS: dict[str, Verb] = {
     "guest.definition": Verb(_("See the definition"), "clipboard"),
     "guest.create": Verb(_("Create a guest"), "add", path="create"),
     "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
+    "guest.passthrough": Verb(_("Give guests devices and folders of the host"), "cpu"),
     "guest.clone": Verb(_("Clone"), "copy", path="clone", is_forceful=True),
     "guest.rename": Verb(_("Rename"), "edit", path="rename", is_forceful=True),
     "guest.xml": Verb(_("Edit the definition (XML)"), "edit", path="definition/edit"),

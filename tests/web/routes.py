@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kvmweb.core import refs
+from kvmweb.definitions import hardware
 from tests.hub import plain
 
 GUEST = f"/guests/east/{plain.uuid(1)}/"
@@ -14,6 +15,11 @@ VOLUME = f"{POOL}volumes/{refs.volume_id(plain.uuid(21), 'disk')}/"
 IN_POOL = VOLUME.removeprefix(POOL)
 NETWORK = f"/networks/east/{plain.uuid(3)}/"
 FILTER = f"/networks/filters/east/{plain.uuid(4)}/"
+RNG_XML = (
+    "<domain><devices><rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+    "</devices></domain>"
+)
+RNG = hardware.parse(RNG_XML)[0].key
 NO_GUEST = f"/guests/east/{plain.uuid(99)}/"
 
 SUBJECTS = (
@@ -217,6 +223,14 @@ ROUTES = [
     guest("guest_card", "interfaces/52:54:00:00:00:01/", SEE_GUEST),
     guest("guest_card_link", "interfaces/52:54:00:00:00:01/link/", ADMIN, "post"),
     guest("guest_card_remove", "interfaces/52:54:00:00:00:01/remove/", ADMIN, "post"),
+    guest("guest_hardware_add", "hardware/add/", SEE_GUEST),
+    guest("guest_hardware_kind", "hardware/add/rng/", SEE_GUEST),
+    guest("guest_hardware_kind", "hardware/add/pci-device/", ADMIN),
+    guest("guest_hardware_kind", "hardware/add/rng/", ADMIN, "post", source="/dev/urandom"),
+    guest("guest_spice", "hardware/spice/", SEE_GUEST),
+    guest("guest_spice", "hardware/spice/", ADMIN, "post"),
+    guest("guest_hardware", f"hardware/{RNG}/", SEE_GUEST),
+    guest("guest_hardware_remove", f"hardware/{RNG}/remove/", ADMIN, "post"),
     guest("guest_disk_add", "disks/add/", SEE_GUEST),
     guest("guest_disk", "disks/sda/", SEE_GUEST),
     guest("guest_disk_detach", "disks/sda/detach/", ADMIN, "post"),
