@@ -47,6 +47,12 @@ def devices(actor: Actor, ref: Ref, source: str) -> list[HostChoice]:
     ]
 
 
+@guarded(PASS, is_audited=False)
+def folders(actor: Actor, ref: Ref) -> tuple[str, ...]:
+    """Below which places of its host a folder can be shared with this guest."""
+    return pool_roots.of_host(ref.host, pool_roots.SHARES)
+
+
 @internal("a part of the guest's card, which carries the mark")
 def names(actor: Actor, host: str, found: Iterable[Pair]) -> dict[str, str]:
     """Key of each device of the host that the guest has to what the host calls it."""

@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from kvmweb.core import refs
+from kvmweb.core.details import GuestDetails
 from kvmweb.core.errors import NotFound
 from kvmweb.core.hardware import Field, HostChoice, Kind
 from kvmweb.core.hardware_kinds import ADDABLE, named
-from kvmweb.services import hardware, passthrough
+from kvmweb.services import hardware, passthrough, pool_roots
 from kvmweb.ui import hardware as face
 from kvmweb.ui import hardware_commands, hardware_words, links
 from kvmweb.web import guest_dialogs, respond
@@ -89,6 +90,10 @@ def add(request: HttpRequest, host: str, uuid: UUID, kind: str) -> HttpResponse:
     if found is None:
         raise NotFound(ref=f"{ref}/{kind}")
     there = passthrough.devices(actor, ref, found.source) if found.source else []
+    label = hardware_words.kind(found.name).label
+    title = _("Add to %(name)s: %(device)s") % {"name": details.record.name, "device": label}
+    if found.source and not face.host_choices(there):
+        return _none(request, details, title, there)
     listed = face.choices(hardware.choices(actor, ref, found), {})
     standard = {field.name: field.default for field in found.fields}
     made = _form(found, listed, there)
@@ -102,18 +107,19 @@ def add(request: HttpRequest, host: str, uuid: UUID, kind: str) -> HttpResponse:
         outcome = hardware.add(actor, ref, found.name, typed, definition_hash=seen)
         return face.added(found.name, outcome), "good" if outcome.when == "now" else "warn"
 
-    label = hardware_words.kind(found.name).label
     context = {
         "words": hardware_words.kind(found.name),
         "said": face.takes_effect(found, is_active=details.record.state.is_active, is_new=True),
         "refused": face.refused(there),
-        "is_empty": bool(found.source) and not face.host_choices(there),
+        "folders": passthrough.folders(actor, ref) if found.tag == "filesystem" else (),
+        "wants_folder": found.tag == "filesystem",
+        "may_change_roots": pool_roots.may_change(actor),
         "wants_shared_memory": found.wants_shared_memory,
         "command": hardware_commands.add(details, found, standard),
     }
     asked = Question(
         "guests/hardware_form.html",
-        _("Add to %(name)s: %(device)s") % {"name": details.record.name, "device": label},
+        title,
         _("Add"),
         form,
         act,
@@ -121,6 +127,20 @@ def add(request: HttpRequest, host: str, uuid: UUID, kind: str) -> HttpResponse:
         name=f"hardware-{found.name}",
     )
     return guest_dialogs.answer(request, details, asked)
+
+
+def _none(
+    request: HttpRequest, details: GuestDetails, title: str, there: list[HostChoice]
+) -> HttpResponse:
+    """Nothing can be given: why, and no form."""
+    context = {
+        "refused": face.refused(there),
+        "title": title,
+        "back_url": links.of(details.ref),
+        "back_label": details.record.name,
+        "frame": respond.frame(request),
+    }
+    return respond.page(request, "guests/hardware_none.html", context)
 
 
 @ASKS
