@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from kvmweb.core.hardware_kinds import ADDABLE, named
 from kvmweb.services import hardware, passthrough, pool_roots
 from kvmweb.ui import hardware as face
 from kvmweb.ui import hardware_commands, hardware_words, links
+from kvmweb.ui.words import Text
 from kvmweb.web import guest_dialogs, respond
 from kvmweb.web.forms import Strict
 from kvmweb.web.guest_dialogs import Answer, Change, Question
@@ -49,6 +51,16 @@ def _form(
         if not field.is_fixed:
             found[field.name] = _field(kind, field, listed)
     return type("KindForm", (DeviceForm,), found)
+
+
+def _filled(made: type[DeviceForm], known: dict[str, str]) -> Callable[..., Strict]:
+    """The form with what is known in its fields."""
+
+    def form(*args: Any, **rest: Any) -> Strict:
+        rest["initial"] = {**known, **rest.get("initial", {})}
+        return made(*args, **rest)
+
+    return form
 
 
 def _field(kind: Kind, field: Field, listed: dict[str, Any]) -> forms.Field:
@@ -92,48 +104,53 @@ def add(request: HttpRequest, host: str, uuid: UUID, kind: str) -> HttpResponse:
     there = passthrough.devices(actor, ref, found.source) if found.source else []
     label = hardware_words.kind(found.name).label
     title = _("Add to %(name)s: %(device)s") % {"name": details.record.name, "device": label}
-    if found.source and not face.host_choices(there):
-        return _none(request, details, title, there)
-    listed = face.choices(hardware.choices(actor, ref, found), {})
+    offer = next(it for it in hardware.offers(actor, ref) if it.kind is found)
+    why = face.refusal(found, offer.refusal)
+    if why or (found.source and not face.host_choices(there)):
+        return _none(request, details, title, there, why)
+    listed = face.choices(offer.choices, {})
     standard = {field.name: field.default for field in found.fields}
-    made = _form(found, listed, there)
-
-    def form(*args: Any, **rest: Any) -> Strict:
-        rest["initial"] = {**standard, **rest.get("initial", {})}
-        return made(*args, **rest)
 
     def act(typed: dict[str, Any]) -> Answer:
         seen = typed.pop("definition_hash")
         outcome = hardware.add(actor, ref, found.name, typed, definition_hash=seen)
         return face.added(found.name, outcome), "good" if outcome.when == "now" else "warn"
 
-    context = {
-        "words": hardware_words.kind(found.name),
-        "said": face.takes_effect(found, is_active=details.record.state.is_active, is_new=True),
-        "refused": face.refused(there),
-        "folders": passthrough.folders(actor, ref) if found.tag == "filesystem" else (),
-        "wants_folder": found.tag == "filesystem",
-        "may_change_roots": pool_roots.may_change(actor),
-        "wants_shared_memory": found.wants_shared_memory,
-        "command": hardware_commands.add(details, found, standard),
-    }
     asked = Question(
         "guests/hardware_form.html",
         title,
         _("Add"),
-        form,
+        _filled(_form(found, listed, there), standard),
         act,
-        context,
+        {
+            **_about(request, details, found),
+            "refused": face.refused(there),
+            "command": hardware_commands.add(details, found, standard),
+        },
         name=f"hardware-{found.name}",
     )
     return guest_dialogs.answer(request, details, asked)
 
 
+def _about(request: HttpRequest, details: GuestDetails, kind: Kind) -> dict[str, Any]:
+    """What the dialog says of a kind of which one more is asked for."""
+    actor, is_folder = request.actor, kind.tag == "filesystem"  # type: ignore[attr-defined]
+    return {
+        "words": hardware_words.kind(kind.name),
+        "said": face.takes_effect(kind, is_active=details.record.state.is_active, is_new=True),
+        "wants_folder": is_folder,
+        "folders": passthrough.folders(actor, details.ref) if is_folder else (),
+        "may_change_roots": pool_roots.may_change(actor),
+        "wants_shared_memory": kind.wants_shared_memory,
+    }
+
+
 def _none(
-    request: HttpRequest, details: GuestDetails, title: str, there: list[HostChoice]
+    request: HttpRequest, details: GuestDetails, title: str, there: list[HostChoice], why: Text
 ) -> HttpResponse:
     """Nothing can be given: why, and no form."""
     context = {
+        "why": why,
         "refused": face.refused(there),
         "title": title,
         "back_url": links.of(details.ref),
@@ -156,10 +173,6 @@ def edit(request: HttpRequest, host: str, uuid: UUID, key: str) -> HttpResponse:
     now = {it.name: device.values.get(it.name) or it.default for it in kind.fields}
     made = _form(kind, face.choices(hardware.choices(actor, ref, kind), now))
 
-    def form(*args: Any, **rest: Any) -> Strict:
-        rest["initial"] = {**now, **rest.get("initial", {})}
-        return made(*args, **rest)
-
     def act(typed: dict[str, Any]) -> Answer:
         seen = typed.pop("definition_hash")
         when = hardware.edit(actor, ref, key, typed, definition_hash=seen).when
@@ -170,7 +183,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, key: str) -> HttpResponse:
         "guests/hardware_form.html",
         _("Change in %(name)s: %(device)s") % {"name": details.record.name, "device": label},
         _("Save"),
-        form,
+        _filled(made, now),
         act,
         {
             "words": hardware_words.kind(kind.name),
