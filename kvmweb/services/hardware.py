@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from kvmweb.access import judge
 from kvmweb.core import hardware_kinds, wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, HostDown, Invalid, NotFound, NotSupported
+from kvmweb.core.errors import Denied, Invalid, NotFound, NotSupported
 from kvmweb.core.hardware import (
     PASS,
     Field,
@@ -37,7 +37,7 @@ from kvmweb.definitions import hardware as xml
 from kvmweb.definitions import spice
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, passthrough
+from kvmweb.services import audit, passthrough, present
 from kvmweb.services.guard import guarded, internal
 
 DEADLINE_S = 30.0
@@ -175,14 +175,10 @@ def _tell(what: str, kind: Kind, values: Mapping[str, str]) -> None:
 
 
 def _known(ref: Ref, *, is_up: bool = False) -> tuple[mirror.Guest, mirror.HostMirror | None]:
-    rows = mirror.Guest.objects.select_related("definition")
-    row = rows.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    host = mirror.HostMirror.objects.filter(host=ref.host).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    if is_up and (host is None or not host.is_up):
-        raise HostDown(host=ref.host)
-    return row, host
+    row = present.guest(ref)
+    if is_up:
+        return row, present.host(ref.host)
+    return row, mirror.HostMirror.objects.filter(host=ref.host).first()
 
 
 def _definitions(row: mirror.Guest) -> tuple[str, str]:
