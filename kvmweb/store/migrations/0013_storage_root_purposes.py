@@ -4,23 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('store', '0011_settings'),
+        ("store", "0012_upload_parts"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='storageroot',
-            name='storage_root',
+            model_name="storageroot",
+            name="storage_root",
         ),
         migrations.AddField(
-            model_name='storageroot',
-            name='purpose',
-            field=models.CharField(default='pools', max_length=15),
+            model_name="storageroot",
+            name="purpose",
+            field=models.CharField(default="pools", max_length=15),
         ),
         migrations.AddConstraint(
-            model_name='storageroot',
-            constraint=models.UniqueConstraint(fields=('purpose', 'host', 'path'), name='storage_root_of'),
+            model_name="storageroot",
+            constraint=models.UniqueConstraint(
+                fields=("purpose", "host", "path"), name="storage_root_of"
+            ),
         ),
     ]
