@@ -192,9 +192,13 @@ def _host_choice(it: HostChoice) -> str:
     return said
 
 
-def refused(found: Iterable[HostChoice]) -> list[tuple[str, str]]:
-    """Those that cannot be given, with the reason."""
-    return [(f"{it.name} ({it.place})", it.refusal) for it in found if it.refusal]
+def refused(found: Iterable[HostChoice]) -> list[tuple[str, list[str]]]:
+    """Each reason with the devices that cannot be given for it."""
+    reasons: dict[str, list[str]] = {}
+    for it in found:
+        if it.refusal:
+            reasons.setdefault(it.refusal, []).append(f"{it.name} ({it.place})")
+    return list(reasons.items())
 
 
 def takes_effect(kind: Kind, *, is_active: bool, is_new: bool) -> str:

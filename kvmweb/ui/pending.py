@@ -67,9 +67,9 @@ def _line(change: PendingChange) -> Line:
     what = str(_WHATS.get(change.what) or _kind(change.what))
     subject = f"{what} {change.name}".strip()
     if change.field == "added":
-        return Line(subject, _("is added"), "", change.then)
+        return Line(subject, _("is added"), "", _said(change, change.then))
     if change.field == "removed":
-        return Line(subject, _("is removed"), change.now, "")
+        return Line(subject, _("is removed"), _said(change, change.now), "")
     if change.field == "other":
         return Line(subject, _("differs"), "", "")
     if change.what in hardware_words.KINDS:
@@ -78,6 +78,13 @@ def _line(change: PendingChange) -> Line:
         return Line(subject, field, str(now), str(then))
     field = str(_FIELDS.get(change.field, change.field))
     return Line(subject, field, _value(change.field, change.now), _value(change.field, change.then))
+
+
+def _said(change: PendingChange, values: str) -> str:
+    """What comes or goes, word by word where it is a device that has words."""
+    if change.what not in hardware_words.KINDS:
+        return values
+    return ", ".join(str(hardware_words.value("", value)) for value in values.split())
 
 
 def _kind(what: str) -> Text:
