@@ -174,6 +174,8 @@ class Refusal(StrEnum):
     HOST = "host"
     """The host does not offer it."""
     RIGHT = "right"
+    NO_USB = "no-usb"
+    """The guest's USB controller is switched off."""
 
 
 @dataclass(frozen=True, slots=True)

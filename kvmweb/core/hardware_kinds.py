@@ -348,6 +348,8 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 """In the order of the card; of one element the first whose marks fit."""
 ADDABLE: dict[str, Kind] = {kind.name: kind for kind in KINDS if kind.can_add}
+ON_USB = frozenset({"usb", "usb-serial"})
+"""Values that need a USB controller."""
 ELSEWHERE = frozenset({"disk", "interface", "console", "emulator"})
 """Elements that have a card of their own."""
 

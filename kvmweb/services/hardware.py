@@ -77,7 +77,7 @@ def line(actor: Actor, ref: Ref, key: str) -> HardwareLine:
 def offers(actor: Actor, ref: Ref) -> list[KindOffer]:
     """Every kind that can be added, each with what stands in its way."""
     row, host = _known(ref)
-    there = [pair for pair in _pairs(*_definitions(row)) if pair.then]
+    there = _later(row)
     told = _offers(row, host)
     may_pass = judge.can(actor, PASS, ref)
     return [_offer(kind, there, told, may_pass) for kind in ADDABLE.values()]
@@ -87,7 +87,8 @@ def offers(actor: Actor, ref: Ref) -> list[KindOffer]:
 def choices(actor: Actor, ref: Ref, kind: Kind) -> dict[str, tuple[str, ...]]:
     """Field to what the host offers for it; a field of free text is not in it."""
     row, host = _known(ref)
-    return _choices(kind, _offers(row, host), judge.can(actor, PASS, ref))
+    may_pass = judge.can(actor, PASS, ref)
+    return _choices(kind, _offers(row, host), may_pass, has_usb=_has_usb(_later(row)))
 
 
 @guarded("guest.edit")
@@ -99,7 +100,7 @@ def add(
     Raises: Invalid (fields), NotSupported, Denied, Conflict, HostDown.
     """
     row, host = _known(ref, is_up=True)
-    there = [pair for pair in _pairs(*_definitions(row)) if pair.then]
+    there = _later(row)
     offer = _offer(_addable(kind), there, _offers(row, host), judge.can(actor, PASS, ref))
     if offer.refusal is Refusal.RIGHT:
         raise Denied(verb=PASS)
@@ -122,10 +123,12 @@ def edit(
     kind, now = _there(actor, row, key)
     if not kind.can_edit:
         raise NotSupported(kind=kind.name)
-    allowed = _choices(kind, _offers(row, host), judge.can(actor, PASS, ref))
+    others = [pair for pair in _later(row) if pair.device.key != key]
+    may_pass = judge.can(actor, PASS, ref)
+    allowed = _choices(kind, _offers(row, host), may_pass, has_usb=_has_usb(others))
     clean = _clean(kind, values, allowed, now)
     changed = {name: value for name, value in clean.items() if value != now.get(name)}
-    wrong = passthrough.faults(actor, row, kind, changed, ())
+    wrong = passthrough.faults(actor, row, kind, changed, others)
     if wrong:
         raise Invalid(fields=wrong)
     _tell(key, kind, changed)
@@ -262,7 +265,8 @@ def _offer(kind: Kind, there: list[Pair], told: tuple[str, ...], may_pass: bool)
     same = [it for it in there if it.device.kind == kind.name]
     if kind.is_sole:
         same = [it for it in there if it.device.tag == kind.tag]
-    allowed = _choices(kind, told, may_pass)
+    has_usb = _has_usb(there)
+    allowed = _choices(kind, told, may_pass, has_usb=has_usb)
     is_there = is_offered(told, kind.needs) and all(allowed.values())
     refusal = Refusal.NONE
     if kind.right == PASS and not may_pass:
@@ -271,16 +275,32 @@ def _offer(kind: Kind, there: list[Pair], told: tuple[str, ...], may_pass: bool)
         refusal = Refusal.HOST
     elif kind.most and len(same) >= kind.most:
         refusal = Refusal.FULL
+    elif kind.source == "usb" and not has_usb:
+        refusal = Refusal.NO_USB
     return KindOffer(kind, refusal, allowed)
 
 
-def _choices(kind: Kind, told: tuple[str, ...], may_pass: bool) -> dict[str, tuple[str, ...]]:
+def _later(row: mirror.Guest) -> list[Pair]:
+    """What is there at the next start."""
+    return [pair for pair in _pairs(*_definitions(row)) if pair.then]
+
+
+def _has_usb(there: list[Pair]) -> bool:
+    """libvirt adds the controller itself, unless it was switched off."""
+    off = {"type": "usb", "model": "none"}
+    return not any(it.device.tag == "controller" and it.device.values == off for it in there)
+
+
+def _choices(
+    kind: Kind, told: tuple[str, ...], may_pass: bool, *, has_usb: bool
+) -> dict[str, tuple[str, ...]]:
     return {
         field.name: tuple(
             value
             for value in field.choices
             if (not field.offered or is_offered(told, f"{field.offered}:{value}"))
             and (may_pass or value not in field.powerful)
+            and (has_usb or value not in hardware_kinds.ON_USB)
         )
         for field in kind.fields
         if field.choices
@@ -312,8 +332,7 @@ def _clean(
 
 def _fault(field: Field, value: str, allowed: tuple[str, ...] | None, now: str | None) -> str:
     if allowed is not None:
-        is_known = value in allowed or value == (now if now is not None else field.default)
-        return "" if is_known else _("Choose one of the list.")
+        return "" if value in allowed or value == now else _("Choose one of the list.")
     if len(value) > field.most or not value.isprintable():
         return _("At most %(n)d characters.") % {"n": field.most}
     if field.pattern and not re.fullmatch(field.pattern, value):

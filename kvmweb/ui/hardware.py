@@ -154,6 +154,8 @@ def refusal(kind: Kind, why: Refusal) -> Text:
         return messages.obstacle(Offer(kind.right, Obstacle.NO_RIGHT))
     if why is Refusal.HOST:
         return words.kind(kind.name).lacking or _("This host does not offer it.")
+    if why is Refusal.NO_USB:
+        return _("The guest has no USB: its controller is switched off.")
     if why is Refusal.FULL:
         if kind.most == 1:
             return _("The guest has one already.")

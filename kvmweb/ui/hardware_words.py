@@ -67,7 +67,7 @@ KINDS: dict[str, KindWords] = {
     ),
     "vsock": KindWords(
         _("Host socket (vsock)"),
-        _("Programs on host and guest talk without a network. libvirt chooses the number."),
+        _("Programs on host and guest talk without a network, by the host's vhost_vsock module."),
         "link",
     ),
     "balloon": KindWords(_("Memory balloon"), icon="memory"),

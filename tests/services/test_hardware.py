@@ -31,6 +31,7 @@ COLD = (
     ("rng", {"source": "/dev/urandom"}),
     ("watchdog", {"model": "i6300esb", "action": "pause"}),
     ("panic", {"model": "isa"}),
+    ("clipboard", {}),
 )
 """What the lab's QEMU can start with."""
 
@@ -201,6 +202,25 @@ def test_what_the_host_lacks_is_not_added(shop: Workshop, editor: Actor) -> None
     with pytest.raises(NotSupported):
         add(editor, ref, "vnc", listen="127.0.0.1")
     assert "ramfb" in told["video"].choices["model"]
+
+
+def test_what_the_lab_cannot_start_is_stored_at_least(shop: Workshop, admin: Actor) -> None:
+    """It has neither vhost_vsock nor a TPM; libvirt checks what is stored."""
+    ref = shop.define("stored")
+    for kind, tag in (("vsock", "<vsock"), ("tpm-host", "<tpm")):
+        assert add(admin, ref, kind) == Outcome("now")
+        see(shop, admin, ref, kind, When.NOW)
+        assert tag in dumped(shop, ref)
+        assert hardware.remove(admin, ref, key(admin, ref, kind)).when == "now"
+        assert tag not in dumped(shop, ref)
+        see(shop, admin, ref, kind)
+
+
+def test_a_guest_whose_usb_is_off_is_offered_none(shop: Workshop, admin: Actor) -> None:
+    told = {it.kind.name: it for it in hardware.offers(admin, shop.define("bare"))}
+    assert told["input"].choices["bus"] == ("virtio",)
+    assert "usb-serial" not in told["serial"].choices["target"]
+    assert told["usb-device"].refusal is Refusal.NO_USB
 
 
 def test_what_is_no_choice_or_no_kind_is_refused(shop: Workshop, editor: Actor) -> None:
