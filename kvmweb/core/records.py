@@ -12,6 +12,7 @@ from enum import StrEnum
 from kvmweb.core.bins import BinMark
 from kvmweb.core.networks import Lease, NetworkSpec
 from kvmweb.core.snapshots import SnapshotRecord
+from kvmweb.core.tuning import CpuModel, Tuning
 
 
 class GuestState(StrEnum):
@@ -165,6 +166,9 @@ class GuestRecord:
     stored_interfaces: tuple[InterfaceRecord, ...] = ()
     bin: BinMark | None = None
     """It is in the recycle bin."""
+    tuning: Tuning = field(default_factory=Tuning)
+    """How it is set up beside its devices."""
+    stored_tuning: Tuning | None = None
 
     @property
     def next_disks(self) -> tuple[DiskRecord, ...]:
@@ -175,6 +179,11 @@ class GuestRecord:
     def next_interfaces(self) -> tuple[InterfaceRecord, ...]:
         """As they will be at the next start."""
         return self.stored_interfaces if self.has_pending_changes else self.interfaces
+
+    @property
+    def next_tuning(self) -> Tuning:
+        """As it will be at the next start."""
+        return self.stored_tuning or self.tuning
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -325,6 +334,8 @@ class DomainFacts:
     offers: tuple[str, ...] = ()
     """Every value of every device, such as `tpm.backendModel:emulator`; `tpm:no` where there is no
     such device. See `core.hardware.is_offered`."""
+    cpu_models: tuple[CpuModel, ...] = ()
+    """Named processors, with whether this host can give them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kvmweb.core import hardware_kinds
 from kvmweb.core.hardware import Kind, When
 from kvmweb.core.records import PendingChange
+from kvmweb.core.tuning import Processor
 from kvmweb.definitions import guests, hardware, pending
 
 _OF_GUEST = ("vcpus", "vcpus_max", "memory_max", "firmware", "machine", "boot")
@@ -15,6 +17,14 @@ _OF_DISK = (
     "source", "bus", "device", "format", "cache", "discard", "is_readonly", "is_shareable",
 )  # fmt: skip
 _OF_CARD = ("source", "type", "model", "is_link_up", "filter", "port_group")
+_TUNING = {
+    "processor": {"cpu"},
+    "placement": {"cputune", "numatune"},
+    "backing": {"memoryBacking"},
+    "clock": {"clock"},
+    "startup": {"os", "on_poweroff", "on_reboot", "on_crash"},
+}
+"""The elements that each part is kept in: told where one of these differs."""
 _SAID = frozenset({"vcpu", "memory", "os"})
 """Elements whose fields are told one by one, where one of them differs."""
 
@@ -35,7 +45,13 @@ def of(live_xml: str, stored_xml: str) -> tuple[PendingChange, ...]:
     others = [*_hardware(live_xml, stored_xml, inner)]
     told |= {hardware_kinds.named(it.what).tag for it in others}
     rest = others + [PendingChange("device", tag, "other") for tag in sorted(inner - told)]
-    known = _SAID if found else frozenset()
+    known = set(_SAID) if found else set()
+    for name, tags in _TUNING.items():
+        parts = getattr(live.tuning, name), getattr(stored.tuning, name)
+        names = _names(*parts) if tags & top else ()
+        changes = [*_fields("guest", "", *parts, names)]
+        known |= tags if changes else set()
+        found += changes
     rest += [PendingChange("definition", tag, "other") for tag in sorted(top - known)]
     return (*found, *disks, *cards, *rest)
 
@@ -68,6 +84,22 @@ def _said_otherwise(
             yield PendingChange(kind.name, "", field.name, before, after)
 
 
+def _names(live: Any, stored: Any) -> tuple[str, ...]:
+    """The fields that can be compared: a running guest says more of its processor than was asked
+    for, and most modes as a model with features."""
+    names = tuple(field.name for field in dataclasses.fields(stored))
+    if not isinstance(stored, Processor):
+        return names
+    if stored.cpu_mode not in ("custom", "host-passthrough"):
+        return ("topology",)
+    more = ("required", "disabled")
+    return tuple(
+        name
+        for name in names
+        if name not in more or set(getattr(stored, name)) - set(getattr(live, name))
+    )
+
+
 def _by(items: tuple[Any, ...], name: str) -> dict[str, Any]:
     return {getattr(item, name): item for item in items}
 
@@ -97,4 +129,4 @@ def _fields(
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

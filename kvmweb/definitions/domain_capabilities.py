@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kvmweb.core.records import DomainFacts
+from kvmweb.core.tuning import CpuModel
 from kvmweb.definitions import elements
 from kvmweb.definitions.elements import Element, attribute, number, text
 
@@ -30,6 +31,7 @@ def parse(xml: str) -> DomainFacts:
         videos=_values(root, "devices/video", "modelType"),
         tpms=_values(root, "devices/tpm", "model") if emulates_tpm else (),
         offers=tuple(_offers(root)),
+        cpu_models=_models(root),
     )
 
 
@@ -43,6 +45,20 @@ def _offers(root: Element) -> Iterator[str]:
         for enum in device.iterfind("enum"):
             for value in enum.iterfind("value"):
                 yield f"{device.tag}.{enum.get('name')}:{(value.text or '').strip()}"
+
+
+def _models(root: Element) -> tuple[CpuModel, ...]:
+    """By name; newer versions of libvirt say which features are missing."""
+    custom = root.find("cpu/mode[@name='custom']")
+    if custom is None or custom.get("supported") != "yes":
+        return ()
+    lacks = {
+        str(found.get("model")): tuple(str(it.get("name")) for it in found.iterfind("feature"))
+        for found in custom.iterfind("blockers")
+    }
+    models = ((text(model, "."), model.get("usable") != "no") for model in custom.iterfind("model"))
+    found = [CpuModel(name, usable, lacks.get(name, ())) for name, usable in models if name]
+    return tuple(sorted(found, key=lambda model: model.name.lower()))
 
 
 def _values(root: Element, path: str, name: str) -> tuple[str, ...]:

@@ -5,14 +5,15 @@ Source: https://libvirt.org/formatdomain.html. Pure: no libvirt calls, no policy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.core.bins import BinMark
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
-from kvmweb.definitions import bins, boot_order, elements, host_devices
+from kvmweb.core.tuning import Tuning
+from kvmweb.definitions import bins, boot_order, elements, host_devices, tuning
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
 NAMESPACE = "https://kvmweb.org/xmlns/1"
@@ -52,6 +53,7 @@ class Definition:
     has_added_vcpus: bool = False
     boot: tuple[str, ...] = ()
     bin: BinMark | None = None
+    tuning: Tuning = field(default_factory=Tuning)
 
 
 def parse(xml: str) -> Definition:
@@ -84,6 +86,7 @@ def parse(xml: str) -> Definition:
         has_added_vcpus=has_added_vcpus(root),
         boot=boot_order.of(root),
         bin=bins.of(root),
+        tuning=tuning.of(root),
     )
 
 

@@ -16,6 +16,9 @@ _FREE = frozenset({"title", "description", "metadata", "currentMemory", "seclabe
 _LIVE_CPU = frozenset({"host-model", "maximum"})
 """CPU modes that the live definition spells out as a custom model."""
 
+_OF_CPU = ("topology", "numa")
+"""What stays as it is also there."""
+
 _FIRMWARE = frozenset({"loader", "nvram", "firmware"})
 """Inside <os>: chosen at the start when only firmware='efi' was asked for."""
 
@@ -56,12 +59,20 @@ def _children_agree(live: Element, inactive: Element, tag: str) -> bool:
     if tag == "devices":
         return bool(ours) == bool(theirs) and (not ours or _devices_agree(ours[0], theirs[0]))
     if tag == "cpu":
-        is_spelled_out = not theirs or theirs[0].get("mode") in _LIVE_CPU
-        return is_spelled_out or (bool(ours) and contains(ours[0], theirs[0]))
+        if not theirs or theirs[0].get("mode") in _LIVE_CPU:
+            return all(_same_part(live, inactive, f"cpu/{part}") for part in _OF_CPU)
+        return bool(ours) and contains(ours[0], theirs[0])
     return len(ours) == len(theirs) and all(
         any(contains(one, other) and _parts(one) == _parts(other) for one in ours)
         for other in theirs
     )
+
+
+def _same_part(live: Element, inactive: Element, path: str) -> bool:
+    ours, theirs = live.find(path), inactive.find(path)
+    if ours is None or theirs is None:
+        return ours is theirs
+    return contains(ours, theirs)
 
 
 def _parts(parent: Element) -> list[str]:

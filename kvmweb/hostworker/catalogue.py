@@ -34,6 +34,7 @@ from kvmweb.hypervisor import (
     secrets,
     sizing,
     snapshot_acts,
+    tuning,
     volume_acts,
 )
 
@@ -127,6 +128,7 @@ GUESTS: dict[str, Act] = {
     "guest.edit_disk": Act(disks.edit, STORAGE, "guest", takes_turn=True),
     "guest.detach_disk": Act(disks.detach, STORAGE, "guest", takes_turn=True),
     "guest.boot_order": Act(boot_order.edit, CONTROL, "guest", takes_turn=True),
+    "guest.tune": Act(tuning.edit, CONTROL, "guest", takes_turn=True),
     "guest.media": Act(media.change, STORAGE, "guest", nothing, takes_turn=True),
     "guest.attach_card": Act(cards.attach, CONTROL, "guest", takes_turn=True),
     "guest.edit_card": Act(cards.edit, CONTROL, "guest", takes_turn=True),

@@ -12,7 +12,7 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.definitions import differences, elements, pending
+from kvmweb.definitions import differences, elements, pending, placement
 from kvmweb.definitions import guests as xml
 from kvmweb.hypervisor import faults, reasons, snapshots
 
@@ -77,6 +77,8 @@ class Reader:
 
     def __init__(self, details: Details) -> None:
         self.details = details
+        self._cpus: int | None = None
+        """Of the host, when it was needed."""
         self._parsed: dict[str, tuple[str, xml.Definition]] = {}
         self._compared: dict[str, tuple[str, str, bool]] = {}
         self._differing: dict[str, tuple[str, str, dict[str, Any]]] = {}
@@ -156,7 +158,8 @@ class Reader:
         inactive = text
         if now.is_active and is_persistent:
             inactive = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-        parsed = self._definition(uuid, text)
+        live, later = self._settled(domain, text, inactive)
+        parsed = self._definition(uuid, live)
         count, tree = snapshots.read(domain) if uuid in flags.with_snapshots else (0, ())
         record = GuestRecord(
             uuid=uuid,
@@ -166,8 +169,8 @@ class Reader:
             is_persistent=is_persistent,
             has_autostart=uuid in flags.autostart,
             has_saved_state=uuid in flags.saved,
-            has_pending_changes=self._has_pending(uuid, text, inactive),
-            **self._waiting(uuid, text, inactive, parsed),
+            has_pending_changes=self._has_pending(uuid, live, later),
+            **self._waiting(uuid, live, later, parsed),
             snapshots=count,
             snapshot_tree=tree,
             started_at=None,
@@ -177,6 +180,23 @@ class Reader:
             **{name: getattr(parsed, name) for name in _FROM_XML},
         )
         return self.dress(record)
+
+    def _settled(self, domain: libvirt.virDomain, live: str, inactive: str) -> tuple[str, str]:
+        """Both without what libvirt wrote down of a placement that was taken back."""
+        if live is inactive or "<cputune>" not in live:
+            return live, inactive
+        if self._cpus is None:
+            try:
+                self._cpus = int(domain.connect().getCPUMap(0)[0])
+            except libvirt.libvirtError as error:
+                if faults.is_lost(error):
+                    raise
+                self._cpus = 0
+        try:
+            settled = placement.settled(live, self._cpus)
+            return settled, placement.settled(inactive, self._cpus)
+        except errors.Invalid:
+            return live, inactive
 
     def _definition(self, uuid: str, text: str) -> xml.Definition:
         known = self._parsed.get(uuid)
@@ -219,6 +239,7 @@ class Reader:
                 "pending": found,
                 "stored_disks": stored.disks,
                 "stored_interfaces": stored.interfaces,
+                "stored_tuning": stored.tuning,
             }
             known = self._differing[uuid] = (live, inactive, waiting)
         return known[2]

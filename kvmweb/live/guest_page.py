@@ -21,6 +21,7 @@ _CARDS = ("overview", "use", "description", "disks", "interfaces")
 _PLACES = dict.fromkeys(_CARDS, "guests/detail.html") | {
     "pending": "guests/pending_card.html",
     "hardware": "guests/hardware.html",
+    "tuning": "guests/tuning_card.html",
     "snapshots": "guests/snapshots.html",
 }
 

@@ -44,6 +44,7 @@ from kvmweb.web import (
     sizing,
     snapshots,
     topology,
+    tuning,
     uploads,
     versions,
     volume_acts,
@@ -89,6 +90,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *disks.urlpatterns,
     *hardware.urlpatterns,
     *boot_order.urlpatterns,
+    *tuning.urlpatterns,
     *power_cycle.urlpatterns,
     *bins.urlpatterns,
     # Last of the guests: every other word is a verb.

@@ -146,11 +146,12 @@ def test_what_waits_is_told_field_by_field() -> None:
     was = guests.parse(stored).disks[0].cache
     edited = disks.edit(stored, target, DiskChange(cache="unsafe"))
     edited = cards.edit(edited, mac, CardChange(model="e1000e"))
-    edited = edited.replace("<on_reboot>restart", "<on_reboot>destroy")
+    edited = edited.replace("<on_reboot>restart", "<on_reboot>destroy").replace("<apic/>", "")
     assert differences.of(live, edited) == (
+        PendingChange("guest", "", "on_reboot", "restart", "destroy"),
         PendingChange("disk", target, "cache", was, "unsafe"),
         PendingChange("interface", mac, "model", "virtio", "e1000e"),
-        PendingChange("definition", "on_reboot", "other"),
+        PendingChange("definition", "features", "other"),
     )
 
 

@@ -236,6 +236,8 @@ ROUTES = [
     guest("guest_disk_detach", "disks/sda/detach/", ADMIN, "post"),
     guest("guest_disk_size", "disks/sda/size/", SEE_GUEST),
     guest("guest_boot", "boot/", SEE_GUEST),
+    guest("guest_tuning", "set-up/clock/", SEE_GUEST),
+    guest("guest_tuning", "set-up/backing/", ADMIN, "post", page_size="0"),
     guest("guest_cycle", "cycle/", OPERATE, "post"),
     guest("guest_eject", "disks/sda/eject/", ADMIN, "post"),
     guest("guest_actions", "actions/", SEE_GUEST),

@@ -1,0 +1,69 @@
+"""How a guest is set up beside its devices: what its host can give it, and changing one part."""
+
+from __future__ import annotations
+
+from kvmweb.core import wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import Invalid, NotFound
+from kvmweb.core.hosts import HardwareRecord
+from kvmweb.core.hosts import Part as HostPart
+from kvmweb.core.records import GuestRecord, HostRecord
+from kvmweb.core.refs import Ref
+from kvmweb.core.tuning import PARTS, Part
+from kvmweb.core.tuning_choices import TuningChoices
+from kvmweb.hostlink import client
+from kvmweb.inventory import models as mirror
+from kvmweb.services import audit, media, parts, tuning_rules
+from kvmweb.services.guard import guarded
+
+_NAMES = {kind: name for name, kind in PARTS.items()}
+
+
+@guarded("guest.view")
+def ask(actor: Actor, ref: Ref) -> TuningChoices:
+    """What the guest's host can give it. Raises NotFound."""
+    return _choices(_known(ref), ref.host)
+
+
+@guarded("guest.edit")
+def edit(actor: Actor, ref: Ref, wanted: Part, *, definition_hash: str = "") -> str:
+    """Store this part, and do at once what a running guest takes: `now`, `next` or `same`.
+
+    Raises: Invalid (fields), Conflict, WrongState, HostDown, and what libvirt says.
+    """
+    media.require_up(ref)
+    record = _known(ref)
+    name = _NAMES[type(wanted)]
+    before = getattr(record.next_tuning, name)
+    wrong = tuning_rules.faults(wanted, before, record, _choices(record, ref.host))
+    if wrong:
+        raise Invalid(fields=wrong)
+    plain = wire.to_plain(wanted)
+    audit.running().detail.update(before=wire.to_plain(before), after=plain)
+    return str(
+        client.call(
+            ref.host, "guest.tune", uuid=ref.id, part=name, wanted=plain,
+            definition_hash=definition_hash,
+        )
+    )  # fmt: skip
+
+
+def _known(ref: Ref) -> GuestRecord:
+    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+    if row is None:
+        raise NotFound(ref=str(ref))
+    return wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+
+
+def _choices(record: GuestRecord, host: str) -> TuningChoices:
+    row = mirror.HostMirror.objects.filter(host=host).first()
+    domains = wire.from_plain(HostRecord, row.record).domains if row and row.record else ()
+    own = next((facts for facts in domains if facts.virt_type == record.virt_type), None)
+    found = parts.read(host, HostPart.HARDWARE, HardwareRecord)
+    hardware = found.record if found else None
+    return TuningChoices(
+        cpu_modes=own.cpu_modes if own else (),
+        models=own.cpu_models if own else (),
+        cells=hardware.cells if hardware else (),
+        huge_pages=hardware.huge_pages if hardware else (),
+    )
