@@ -169,6 +169,7 @@ class GuestRecord:
     tuning: Tuning = field(default_factory=Tuning)
     """How it is set up beside its devices."""
     stored_tuning: Tuning | None = None
+    """As the stored definition says, where that is something else."""
 
     @property
     def next_disks(self) -> tuple[DiskRecord, ...]:

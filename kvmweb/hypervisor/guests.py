@@ -12,7 +12,8 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.definitions import differences, elements, pending, placement
+from kvmweb.core.tuning import Tuning
+from kvmweb.definitions import differences, elements, pending, placement, tuning
 from kvmweb.definitions import guests as xml
 from kvmweb.hypervisor import faults, reasons, snapshots
 
@@ -79,6 +80,7 @@ class Reader:
         self.details = details
         self._cpus: int | None = None
         """Of the host, when it was needed."""
+        self._stored: dict[str, tuple[str, Tuning]] = {}
         self._parsed: dict[str, tuple[str, xml.Definition]] = {}
         self._compared: dict[str, tuple[str, str, bool]] = {}
         self._differing: dict[str, tuple[str, str, dict[str, Any]]] = {}
@@ -122,6 +124,7 @@ class Reader:
     def forget(self, uuid: str) -> None:
         """This guest is gone."""
         self._parsed.pop(uuid, None)
+        self._stored.pop(uuid, None)
         self._compared.pop(uuid, None)
         self._differing.pop(uuid, None)
         self.details.forget(uuid)
@@ -171,6 +174,7 @@ class Reader:
             has_saved_state=uuid in flags.saved,
             has_pending_changes=self._has_pending(uuid, live, later),
             **self._waiting(uuid, live, later, parsed),
+            stored_tuning=self._stored_tuning(uuid, later, parsed) if later != live else None,
             snapshots=count,
             snapshot_tree=tree,
             started_at=None,
@@ -239,10 +243,20 @@ class Reader:
                 "pending": found,
                 "stored_disks": stored.disks,
                 "stored_interfaces": stored.interfaces,
-                "stored_tuning": stored.tuning,
             }
             known = self._differing[uuid] = (live, inactive, waiting)
         return known[2]
+
+    def _stored_tuning(self, uuid: str, stored: str, parsed: xml.Definition) -> Tuning | None:
+        """Where it says something else: a running guest spells its processor out."""
+        known = self._stored.get(uuid)
+        if known is None or known[0] != stored:
+            try:
+                known = (stored, tuning.of(elements.parse(stored)))
+            except errors.Invalid:
+                return None
+            self._stored[uuid] = known
+        return None if known[1] == parsed.tuning else known[1]
 
     def _started_at(self, uuid: str, name: str, state: GuestState) -> float | None:
         if not state.is_active:

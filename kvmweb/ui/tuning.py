@@ -75,10 +75,10 @@ class Line:
 
 
 def lines(record: GuestRecord) -> list[Line]:
-    """Every part as it is now."""
+    """Every part as it is now; the processor as it was asked for, not as libvirt spells it out."""
     now = record.tuning
     said = {
-        "processor": _processor(now.processor),
+        "processor": _processor(record.next_tuning.processor),
         "placement": _placement(now.placement),
         "backing": _backing(now.backing),
         "clock": _clock(now.clock),

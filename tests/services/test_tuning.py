@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,22 @@ def test_what_a_running_guest_cannot_take_waits_and_is_named(shop: Workshop, edi
     assert fields == ["memory_mode", "nodes", "offset"]
     assert shop.record(ref).next_tuning.clock.offset == "localtime"
     assert shop.record(ref).tuning.clock.offset == "utc"
+
+
+def test_what_libvirt_spells_out_of_a_running_guest_is_not_stored(
+    shop: Workshop, editor: Actor
+) -> None:
+    ref = defined(shop, kernel=False, vcpus=2)
+    tuning.edit(editor, ref, Processor("host-model"))
+    shop.lab.virsh("start", ref.id)
+    shop.see(lambda: shop.record(ref).state.is_active)
+    now = shop.record(ref).next_tuning.processor
+    assert now == Processor("host-model")
+    assert tuning.edit(editor, ref, replace(now, topology=(1, 1, 2, 1))) == "next"
+    assert "<cpu mode='host-model'" in stored(shop, ref)
+    assert "<feature " not in stored(shop, ref)
+    shop.see(lambda: bool(shop.record(ref).pending))
+    assert [change.field for change in shop.record(ref).pending] == ["topology"]
 
 
 def test_a_topology_goes_along_with_the_greatest_number_of_cpus(
