@@ -59,6 +59,14 @@ class DiskRecord:
     cache: str = ""
     discard: str = ""
     is_shareable: bool = False
+    io: str = ""
+    """How QEMU reads and writes: threads, native, io_uring."""
+    detect_zeroes: str = ""
+    serial: str = ""
+    is_removable: bool = False
+    """The guest takes it for a medium that can be taken out: USB alone."""
+    limits: tuple[str, ...] = ()
+    """See `core.disk_edits.DiskLimits.kept`."""
 
 
 @dataclass(frozen=True, slots=True)

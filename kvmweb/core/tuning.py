@@ -15,6 +15,7 @@ OFFSETS = ("utc", "localtime", "timezone", "variable")
 TICKS = ("", "delay", "catchup", "merge", "discard")
 SWITCHES = ("", "yes", "no")
 ENDINGS = ("destroy", "restart", "preserve", "rename-restart")
+FIRMWARES = ("bios", "efi", "secure")
 CRASHES = (*ENDINGS, "coredump-destroy", "coredump-restart")
 
 
@@ -100,7 +101,15 @@ class Startup:
     on_crash: str = "destroy"
 
 
-Part = Processor | Placement | Backing | Clock | Startup
+@dataclass(frozen=True, slots=True)
+class FirmwareChoice:
+    """kind: bios, efi or secure. has_variables: it was started and keeps what it was told then."""
+
+    kind: str = "bios"
+    has_variables: bool = False
+
+
+Part = Processor | Placement | Backing | Clock | Startup | FirmwareChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +121,7 @@ class Tuning:
     backing: Backing = Backing()
     clock: Clock = Clock()
     startup: Startup = Startup()
+    firmware: FirmwareChoice = FirmwareChoice()
 
 
 PARTS: dict[str, type[Part]] = {
@@ -120,6 +130,7 @@ PARTS: dict[str, type[Part]] = {
     "backing": Backing,
     "clock": Clock,
     "startup": Startup,
+    "firmware": FirmwareChoice,
 }
 
 

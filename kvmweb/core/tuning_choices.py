@@ -16,6 +16,7 @@ class TuningChoices:
     models: tuple[CpuModel, ...] = ()
     cells: tuple[NumaCell, ...] = ()
     huge_pages: tuple[Pages, ...] = ()
+    firmwares: tuple[str, ...] = ("bios",)
 
     @property
     def cpus(self) -> frozenset[int]:

@@ -15,6 +15,7 @@ from kvmweb.definitions import guests, hardware, pending
 _OF_GUEST = ("vcpus", "vcpus_max", "memory_max", "firmware", "machine", "boot")
 _OF_DISK = (
     "source", "bus", "device", "format", "cache", "discard", "is_readonly", "is_shareable",
+    "io", "detect_zeroes", "serial", "is_removable", "limits",
 )  # fmt: skip
 _OF_CARD = ("source", "type", "model", "is_link_up", "filter", "port_group")
 _TUNING = {

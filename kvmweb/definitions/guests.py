@@ -13,7 +13,7 @@ from kvmweb.core import errors
 from kvmweb.core.bins import BinMark
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
 from kvmweb.core.tuning import Tuning
-from kvmweb.definitions import bins, boot_order, elements, host_devices, tuning
+from kvmweb.definitions import bins, boot_order, disk_limits, elements, host_devices, tuning
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
 NAMESPACE = "https://kvmweb.org/xmlns/1"
@@ -133,6 +133,11 @@ def _disk(disk: Element) -> DiskRecord:
         cache=attribute(disk, "driver", "cache"),
         discard=attribute(disk, "driver", "discard"),
         is_shareable=disk.find("shareable") is not None,
+        io=attribute(disk, "driver", "io"),
+        detect_zeroes=attribute(disk, "driver", "detect_zeroes"),
+        serial=text(disk, "serial"),
+        is_removable=attribute(disk, "target", "removable") == "on",
+        limits=disk_limits.read(disk).kept(),
     )
 
 

@@ -8,16 +8,17 @@ from typing import Any, TypeVar, cast
 from kvmweb.core.tuning import (
     Backing,
     Clock,
+    FirmwareChoice,
     Part,
     Placement,
     Processor,
     Startup,
     Tuning,
 )
-from kvmweb.definitions import backing, clock, elements, placement, processor, startup
+from kvmweb.definitions import backing, clock, elements, firmware, placement, processor, startup
 from kvmweb.definitions.elements import Element
 
-P = TypeVar("P", Processor, Placement, Backing, Clock, Startup)
+P = TypeVar("P", Processor, Placement, Backing, Clock, Startup, FirmwareChoice)
 
 _READS: dict[type[Part], Callable[[Element], Part]] = {
     Processor: processor.read,
@@ -25,6 +26,7 @@ _READS: dict[type[Part], Callable[[Element], Part]] = {
     Backing: backing.read,
     Clock: clock.read,
     Startup: startup.read,
+    FirmwareChoice: firmware.read,
 }
 _EDITS: dict[type[Part], Callable[[Element, Any], None]] = {
     Processor: processor.edit,
@@ -32,6 +34,7 @@ _EDITS: dict[type[Part], Callable[[Element, Any], None]] = {
     Backing: backing.edit,
     Clock: clock.edit,
     Startup: startup.edit,
+    FirmwareChoice: firmware.edit,
 }
 
 
@@ -39,7 +42,7 @@ def of(root: Element) -> Tuning:
     """All parts of one definition."""
     return Tuning(
         processor.read(root), placement.read(root), backing.read(root), clock.read(root),
-        startup.read(root),
+        startup.read(root), firmware.read(root),
     )  # fmt: skip
 
 

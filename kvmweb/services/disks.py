@@ -5,6 +5,7 @@ The right over the guest's disks is needed; for a volume also that of its pool. 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 from django.utils.translation import gettext as _
@@ -13,7 +14,16 @@ from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.deletion import DiskChoice
-from kvmweb.core.disk_edits import BUSES, CACHES, DISCARDS, Attached, Detached, DiskChange
+from kvmweb.core.disk_edits import (
+    BUSES,
+    CACHES,
+    DISCARDS,
+    IOS,
+    ZEROES,
+    Attached,
+    Detached,
+    DiskChange,
+)
 from kvmweb.core.errors import Denied, Invalid, NotFound, Problem, WrongState
 from kvmweb.core.media import Medium
 from kvmweb.core.records import DiskRecord
@@ -32,6 +42,7 @@ from kvmweb.services import (
 )
 from kvmweb.services.guard import guarded, sifted
 
+_SERIAL = re.compile(r"[A-Za-z0-9_.+-]{1,36}", re.ASCII)
 MOST = 500
 """Volumes of a pool that a form offers."""
 
@@ -178,17 +189,33 @@ def detach(
 
 def _faults(disk: DiskRecord, volume: DiskChoice, change: DiskChange) -> dict[str, str]:
     wrong: dict[str, str] = {}
-    allowed = {"cache": CACHES, "discard": DISCARDS, "bus": BUSES}
+    allowed = {
+        "cache": CACHES, "discard": DISCARDS, "bus": BUSES, "io": IOS, "detect_zeroes": ZEROES,
+    }  # fmt: skip
     for name, values in allowed.items():
         value = getattr(change, name)
         if value is not None and value not in (*values, getattr(disk, name)):
             wrong[name] = _("Choose one of the list.")
+    wrong |= _misfits(disk, change)
     if disk.device == "cdrom" and change.bus == "virtio":
         wrong["bus"] = _("There is no CD-ROM on this bus.")
     if change.is_readonly is False and disk.device == "cdrom":
         wrong["is_readonly"] = _("A CD-ROM is read only.")
     elif change.is_readonly is False and volume.is_shared:
         wrong["is_readonly"] = _needed(volume)
+    return wrong
+
+
+def _misfits(disk: DiskRecord, change: DiskChange) -> dict[str, str]:
+    """What does not go with what else the disk has or is to have."""
+    wrong: dict[str, str] = {}
+    cache = disk.cache if change.cache is None else change.cache
+    if change.io == "native" and cache not in ("none", "directsync"):
+        wrong["io"] = _("This needs the cache “none” or “directsync”.")
+    if change.is_removable and (change.bus or disk.bus) != "usb":
+        wrong["is_removable"] = _("Only a disk on USB can be taken out.")
+    if change.serial and not _SERIAL.fullmatch(change.serial):
+        wrong["serial"] = _("Up to 36 letters, digits, dots, dashes and underscores.")
     return wrong
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Invalid, NotFound
 from kvmweb.core.hosts import HardwareRecord
 from kvmweb.core.hosts import Part as HostPart
-from kvmweb.core.records import GuestRecord, HostRecord
+from kvmweb.core.records import DomainFacts, GuestRecord, HostRecord
 from kvmweb.core.refs import Ref
-from kvmweb.core.tuning import PARTS, Part
+from kvmweb.core.tuning import PARTS, FirmwareChoice, Part
 from kvmweb.core.tuning_choices import TuningChoices
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
@@ -26,8 +28,12 @@ def ask(actor: Actor, ref: Ref) -> TuningChoices:
 
 
 @guarded("guest.edit")
-def edit(actor: Actor, ref: Ref, wanted: Part, *, definition_hash: str = "") -> str:
+def edit(
+    actor: Actor, ref: Ref, wanted: Part, *, definition_hash: str = "", is_sure: bool = False
+) -> str:
     """Store this part, and do at once what a running guest takes: `now`, `next` or `same`.
+
+    is_sure: another firmware may leave what is installed without a way to start.
 
     Raises: Invalid (fields), Conflict, WrongState, HostDown, and what libvirt says.
     """
@@ -36,6 +42,8 @@ def edit(actor: Actor, ref: Ref, wanted: Part, *, definition_hash: str = "") -> 
     name = _NAMES[type(wanted)]
     before = getattr(record.next_tuning, name)
     wrong = tuning_rules.faults(wanted, before, record, _choices(record, ref.host))
+    if isinstance(wanted, FirmwareChoice) and wanted != before and not is_sure:
+        wrong["is_sure"] = _("Say that you mean it.")
     if wrong:
         raise Invalid(fields=wrong)
     plain = wire.to_plain(wanted)
@@ -66,4 +74,11 @@ def _choices(record: GuestRecord, host: str) -> TuningChoices:
         models=own.cpu_models if own else (),
         cells=hardware.cells if hardware else (),
         huge_pages=hardware.huge_pages if hardware else (),
+        firmwares=_firmwares(own),
     )
+
+
+def _firmwares(facts: DomainFacts | None) -> tuple[str, ...]:
+    found = ["bios"]
+    found += ["efi"] if facts and facts.has_efi else []
+    return (*found, *(["secure"] if facts and facts.has_secure_boot else []))

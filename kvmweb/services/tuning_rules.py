@@ -11,7 +11,15 @@ from django.utils.translation import gettext as _
 
 from kvmweb.core import tuning
 from kvmweb.core.records import GuestRecord
-from kvmweb.core.tuning import Backing, Clock, Part, Placement, Processor, Startup
+from kvmweb.core.tuning import (
+    Backing,
+    Clock,
+    FirmwareChoice,
+    Part,
+    Placement,
+    Processor,
+    Startup,
+)
 from kvmweb.core.tuning_choices import TuningChoices
 from kvmweb.services.guard import internal
 
@@ -147,6 +155,23 @@ def _startup(wanted: Startup, _record: GuestRecord, _choices: TuningChoices) -> 
     return _listed(wanted, allowed | dict.fromkeys(("on_poweroff", "on_reboot"), tuning.ENDINGS))
 
 
+def _firmware(wanted: FirmwareChoice, record: GuestRecord, choices: TuningChoices) -> Faults:
+    """Before a system was installed: afterwards it would not start any more."""
+    if wanted.kind not in tuning.FIRMWARES:
+        return {"kind": _("Choose one of the list.")}
+    if wanted.kind not in choices.firmwares:
+        return {"kind": _("This host has no such firmware.")}
+    if wanted.kind == record.next_tuning.firmware.kind:
+        return {}
+    if record.state.is_active:
+        return {"kind": _("Shut the guest down first.")}
+    if wanted.has_variables:
+        return {"kind": _("It was started with this firmware, which has kept what it was told.")}
+    if record.snapshots or record.has_saved_state:
+        return {"kind": _("It has snapshots or a saved state, which need this firmware.")}
+    return {}
+
+
 def _listed(wanted: Part, allowed: dict[str, tuple[str, ...]]) -> Faults:
     return {
         name: _("Choose one of the list.")
@@ -161,4 +186,5 @@ _RULES: dict[type[Part], Callable[[Any, GuestRecord, TuningChoices], Faults]] = 
     Backing: _backing,
     Clock: _clock,
     Startup: _startup,
+    FirmwareChoice: _firmware,
 }

@@ -65,6 +65,7 @@ STEPS: dict[str, Text] = {
     "fill": _("Create and fill"),
     "copy": _("Copy"),
     "link": _("Make the linked disk"),
+    "switch": _("Switch over to the copy"),
     "wipe": _("Overwrite"),
     "checksum": _("Compute the checksum"),
     "reach": _("Reach the address"),

@@ -56,12 +56,18 @@ MEMORY_MODES: dict[str, Text] = {
     "preferred": gettext_lazy("preferred: from these where there is room"),
     "interleave": gettext_lazy("interleave: from all of these in turn"),
 }
+FIRMWARES: dict[str, Text] = {
+    "bios": gettext_lazy("BIOS"),
+    "efi": gettext_lazy("UEFI"),
+    "secure": gettext_lazy("UEFI with secure boot"),
+}
 TITLES: dict[str, Text] = {
     "processor": gettext_lazy("Processor"),
     "placement": gettext_lazy("Placement on the host"),
     "backing": gettext_lazy("What the memory is made of"),
     "clock": gettext_lazy("Clock"),
     "startup": gettext_lazy("Start and end"),
+    "firmware": gettext_lazy("Firmware"),
 }
 
 
@@ -83,6 +89,7 @@ def lines(record: GuestRecord) -> list[Line]:
         "backing": _backing(now.backing),
         "clock": _clock(now.clock),
         "startup": _startup(now.startup),
+        "firmware": str(FIRMWARES.get(now.firmware.kind, now.firmware.kind)),
     }
     return [Line(part, title, said[part]) for part, title in TITLES.items()]
 

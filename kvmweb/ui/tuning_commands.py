@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kvmweb.core.details import GuestDetails
-from kvmweb.core.tuning import Backing, Clock, Placement, Processor, Startup
+from kvmweb.core.tuning import Backing, Clock, FirmwareChoice, Placement, Processor, Startup
 from kvmweb.ui import commands
 
 
@@ -81,10 +81,20 @@ def _startup(details: GuestDetails, now: Startup) -> list[str]:
     ]
 
 
+def _firmware(details: GuestDetails, now: FirmwareChoice) -> list[str]:
+    words = {
+        "bios": "firmware=,loader=,nvram=",
+        "efi": "firmware=efi",
+        "secure": "firmware=efi,firmware.feature0.name=secure-boot,firmware.feature0.enabled=yes",
+    }
+    return [_edit(details, "--boot", words[now.kind])]
+
+
 _LINES: dict[str, Callable[[GuestDetails, Any], list[str]]] = {
     "processor": _processor,
     "placement": _placement,
     "backing": _backing,
     "clock": _clock,
     "startup": _startup,
+    "firmware": _firmware,
 }

@@ -161,6 +161,7 @@ _VERBS: dict[str, Verb] = {
     "guest.nmi": Verb(_("Send NMI"), "bolt", _("sending…"), "nmi", is_forceful=True),
     "guest.autostart": Verb(_("Autostart"), "autostart", path="autostart"),
     "guest.disks": Verb(_("Attach disks"), "storage"),
+    "guest.move_disk": Verb(_("Move a disk to another pool"), "move", path="move"),
     "guest.describe": Verb(_("Edit description"), "edit", path="describe"),
     "guest.sendkeys": Verb(_("Send keys"), "keyboard", path="sendkeys"),
     "guest.screenshot": Verb(_("Screenshot"), "camera", path="screenshot"),

@@ -39,11 +39,12 @@ def edit(request: HttpRequest, host: str, uuid: UUID, part: str) -> HttpResponse
 
     def act(typed: dict[str, Any]) -> Answer:
         wanted = bound[-1].wanted()
-        when = desk.edit(actor, ref, wanted, definition_hash=typed["definition_hash"])
+        sure = {"is_sure": typed["is_sure"]} if "is_sure" in typed else {}
+        when = desk.edit(actor, ref, wanted, definition_hash=typed["definition_hash"], **sure)
         return device_words.saved(when), "warn" if when == "next" else "good"
 
     asked = Question(
-        f"guests/tuning_{part}.html" if part in ("processor", "placement") else TEMPLATE,
+        f"guests/tuning_{part}.html" if part in OWN else "guests/tuning.html",
         _("%(part)s: %(name)s") % {"part": face.TITLES[part], "name": details.record.name},
         _("Save"),
         form,
@@ -58,7 +59,8 @@ def edit(request: HttpRequest, host: str, uuid: UUID, part: str) -> HttpResponse
     return guest_dialogs.answer(request, details, asked)
 
 
-TEMPLATE = "guests/tuning.html"
+OWN = ("processor", "placement", "firmware")
+"""Parts with a template of their own."""
 urlpatterns = [
     path("guests/<slug:host>/<uuid:uuid>/set-up/<slug:part>/", edit, name="guest_tuning")
 ]

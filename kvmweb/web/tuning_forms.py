@@ -294,10 +294,35 @@ class StartupForm(PartForm):
             self.choose(name, face.choices(face.ENDINGS, values, getattr(self.now, name)))
 
 
+class FirmwareForm(PartForm):
+    """Before a system is installed."""
+
+    kind = forms.ChoiceField(label=gettext_lazy("Firmware"), widget=Reasoned)
+    is_sure = forms.BooleanField(
+        label=gettext_lazy("Change it, although what is installed may not start any more"),
+        required=False,
+    )
+
+    def _offer(self) -> None:
+        now: Any = self.now
+        reason = _("not on this host")
+        impossible = {it for it in tuning.FIRMWARES if it not in self.found.firmwares} - {now.kind}
+        self.choose(
+            "kind",
+            [
+                (it, f"{label} ({reason})" if it in impossible else label)
+                for it, label in face.FIRMWARES.items()
+            ],
+        )
+        widget: Any = self.fields["kind"].widget
+        widget.impossible = frozenset(impossible)
+
+
 FORMS: dict[str, type[PartForm]] = {
     "processor": ProcessorForm,
     "placement": PlacementForm,
     "backing": BackingForm,
     "clock": ClockForm,
     "startup": StartupForm,
+    "firmware": FirmwareForm,
 }

@@ -15,6 +15,8 @@ from kvmweb.web import (
     defining,
     deletion,
     devices,
+    disk_limits,
+    disk_moves,
     disks,
     downloads,
     fetches,
@@ -91,6 +93,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *hardware.urlpatterns,
     *boot_order.urlpatterns,
     *tuning.urlpatterns,
+    *disk_limits.urlpatterns,
+    *disk_moves.urlpatterns,
     *power_cycle.urlpatterns,
     *bins.urlpatterns,
     # Last of the guests: every other word is a verb.

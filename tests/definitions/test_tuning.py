@@ -12,6 +12,7 @@ from kvmweb.core.records import PendingChange
 from kvmweb.core.tuning import (
     Backing,
     Clock,
+    FirmwareChoice,
     Part,
     Placement,
     Processor,
@@ -32,6 +33,7 @@ TUNED = Tuning(
     Backing(2 * 2**20, is_locked=True, is_shared=True),
     Clock("timezone", "Asia/Shanghai", "catchup", "delay", "no", "no", "yes"),
     Startup("yes", "destroy", "destroy", "preserve"),
+    FirmwareChoice(),
 )
 CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("processor", {"topology": (2, 1, 2, 1)}, {"cpu", "topology"}),
@@ -65,7 +67,7 @@ def test_every_field_of_every_part_is_read() -> None:
         usual = getattr(Tuning(), name)
         same = [it.name for it in dataclasses.fields(part)
                 if getattr(part, it.name) == getattr(usual, it.name)]  # fmt: skip
-        assert same in ([], ["on_poweroff"])
+        assert same in ([], ["on_poweroff"], ["kind", "has_variables"])
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -110,6 +112,19 @@ def test_what_is_not_named_stays() -> None:
     assert 'match="exact"' not in after
     assert "<discard" in tuning.edit(read("guest-tuned"), Backing())
     assert "memfd" not in tuning.edit(read("guest-tuned"), Backing())
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("kind", ["bios", "efi", "secure"])
+def test_another_firmware_leaves_what_it_boots_from(name: str, kind: str) -> None:
+    before = read(name)
+    after = tuning.edit(before, FirmwareChoice(kind))
+    if told(name).firmware == FirmwareChoice(kind):
+        assert after == before
+    gone, come = diff(before, after)
+    own = {"os", "loader", "nvram", "firmware", "feature", "smm", "features"}
+    assert {line.split()[0] for line in [*gone, *come]} <= own
+    assert tuning.read(after, FirmwareChoice) == FirmwareChoice(kind)
 
 
 def test_a_topology_goes_along_with_the_greatest_number() -> None:

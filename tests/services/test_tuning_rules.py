@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from kvmweb.core.hosts import NumaCell, Pages
-from kvmweb.core.records import GuestRecord
+from kvmweb.core.records import GuestState
 from kvmweb.core.tuning import (
     Backing,
     Clock,
     CpuModel,
+    FirmwareChoice,
     HostCpu,
     Part,
     Placement,
@@ -25,13 +29,13 @@ CHOICES = TuningChoices(
     (CpuModel("qemu64"), CpuModel("phenom", False, ("3dnow",))),
     (NumaCell(0, 2**33, 4, processors=tuple(HostCpu(n) for n in range(4))),),
     (Pages(2**21, 8, 8), Pages(2**30, 0, 0)),
+    ("bios", "efi"),
 )
 
 
 def faults(wanted: Part, before: Part | None = None) -> dict[str, str]:
-    record = plain.GUEST
-    four = GuestRecord(**{**{it: getattr(record, it) for it in record.__slots__}, "vcpus_max": 4})
-    return tuning_rules.faults(wanted, before or type(wanted)(), four, CHOICES)
+    record = replace(plain.GUEST, vcpus_max=4)
+    return tuning_rules.faults(wanted, before or type(wanted)(), record, CHOICES)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +88,23 @@ def test_what_somebody_set_elsewhere_stays_possible() -> None:
     assert faults(Processor("custom", "phenom", required=("aes",)), strange) == {}
     assert "cpu_model" in faults(strange, Processor("custom", "qemu64"))
     assert faults(Clock("variable", rtc="delay"), Clock("variable")) == {}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "facts"),
+    [
+        (FirmwareChoice("secure"), {}),
+        (FirmwareChoice("coreboot"), {}),
+        (FirmwareChoice("efi"), {"state": GuestState.RUNNING}),
+        (FirmwareChoice("efi"), {"snapshots": 1}),
+        (FirmwareChoice("efi"), {"has_saved_state": True}),
+        (FirmwareChoice("efi", has_variables=True), {}),
+    ],
+)
+def test_the_firmware_changes_only_before_anything_depends_on_it(
+    wanted: FirmwareChoice, facts: dict[str, Any]
+) -> None:
+    record = replace(plain.GUEST, **facts)
+    assert "kind" in tuning_rules.faults(wanted, FirmwareChoice(), record, CHOICES)
+    free = FirmwareChoice("efi")
+    assert tuning_rules.faults(free, FirmwareChoice(), plain.GUEST, CHOICES) == {}
