@@ -64,7 +64,7 @@ FIRMWARES: dict[str, Text] = {
 TITLES: dict[str, Text] = {
     "processor": gettext_lazy("Processor"),
     "placement": gettext_lazy("Placement on the host"),
-    "backing": gettext_lazy("What the memory is made of"),
+    "backing": gettext_lazy("Memory pages"),
     "clock": gettext_lazy("Clock"),
     "startup": gettext_lazy("Start and end"),
     "firmware": gettext_lazy("Firmware"),

@@ -103,7 +103,11 @@ _OF_DISK = (
 class LimitForm(Change):
     """Bytes are typed as sizes; nothing is no limit."""
 
-    total_bytes = Size(label=face.LIMITS["total_bytes"], required=False)
+    total_bytes = Size(
+        label=face.LIMITS["total_bytes"],
+        required=False,
+        help_text=gettext_lazy("A size with its unit, such as 10 MiB."),
+    )
     read_bytes = Size(label=face.LIMITS["read_bytes"], required=False)
     write_bytes = Size(label=face.LIMITS["write_bytes"], required=False)
     total_iops = forms.IntegerField(label=face.LIMITS["total_iops"], min_value=0, required=False)

@@ -34,7 +34,9 @@ def edit(request: HttpRequest, host: str, uuid: UUID, part: str) -> HttpResponse
     bound: list[PartForm] = []
 
     def form(*args: Any, **rest: Any) -> Strict:
-        bound.append(kind(*args, now=now, record=details.record, found=found, **rest))
+        bound.append(
+            kind.of(now, details.record)(*args, now=now, record=details.record, found=found, **rest)
+        )
         return bound[-1]
 
     def act(typed: dict[str, Any]) -> Answer:

@@ -35,6 +35,11 @@ class PartForm(Change):
         super().__init__(*args, **rest)
         self._offer()
 
+    @classmethod
+    def of(cls, now: Any, record: GuestRecord) -> type[PartForm]:
+        """The form for this guest."""
+        return cls
+
     def _initial_of(self, now: Any) -> dict[str, Any]:
         """What the fields hold at first."""
         return {name: getattr(now, name) for name in now.__dataclass_fields__}
@@ -170,6 +175,18 @@ class PlacementForm(PartForm):
     memory_mode = forms.ChoiceField(label=gettext_lazy("Memory from NUMA nodes"), required=False)
     nodes = forms.CharField(label=gettext_lazy("NUMA nodes"), max_length=200, required=False)
 
+    @classmethod
+    def of(cls, now: Any, record: GuestRecord) -> type[PartForm]:
+        """With a field for each virtual CPU: what the form does not have is refused."""
+        pins = {
+            f"pin-{vcpu}": forms.CharField(
+                label=_("Virtual CPU %(n)d") % {"n": vcpu}, max_length=200, required=False,
+                initial=now.pin_of(vcpu),
+            )
+            for vcpu in range(min(record.vcpus_max, MOST_PINS))
+        }  # fmt: skip
+        return type("PlacementFormOfGuest", (cls,), pins)
+
     def _initial_of(self, now: Any) -> dict[str, Any]:
         known = super()._initial_of(now)
         return {name: value or "" for name, value in known.items()}
@@ -179,11 +196,6 @@ class PlacementForm(PartForm):
         self.choose(
             "memory_mode", face.choices(face.MEMORY_MODES, tuning.MEMORY_MODES, now.memory_mode)
         )
-        for vcpu in range(min(self.record.vcpus_max, MOST_PINS)):
-            self.fields[f"pin-{vcpu}"] = forms.CharField(
-                label=_("Virtual CPU %(n)d") % {"n": vcpu}, max_length=200, required=False,
-                initial=now.pin_of(vcpu),
-            )  # fmt: skip
 
     def pins(self) -> list[Any]:
         """The fields of the virtual CPUs, for the template."""
