@@ -42,7 +42,6 @@ def _move(work: Work, arguments: Arguments) -> None:
         raise
     audit.note(work.actor, "guest.disks", ref, act="move", disk=arguments["target"],
                source=arguments["before"], name=arguments["name"])  # fmt: skip
-    work.made(ref)
     if arguments["delete"]:
         with work.step("volume", arguments["source"]):
             deletion.drop(work.actor, ref, arguments["source_pool"], arguments["source"])
