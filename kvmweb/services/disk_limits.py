@@ -10,7 +10,7 @@ from kvmweb.core.disk_edits import DiskLimits
 from kvmweb.core.errors import Invalid
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, disks, media
+from kvmweb.services import audit, disks, present
 from kvmweb.services.guard import guarded
 
 MOST = 2**53
@@ -22,7 +22,7 @@ def limit(
     actor: Actor, ref: Ref, target: str, wanted: DiskLimits, *, definition_hash: str = ""
 ) -> str:
     """`now` or `same`. Raises: NotFound, Invalid (fields), Conflict, WrongState, HostDown."""
-    media.require_up(ref)
+    present.reachable(ref)
     disk, _volume = disks.ask(actor, ref, target, is_next=True)
     wrong = _faults(wanted)
     if wrong:

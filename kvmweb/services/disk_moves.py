@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import pools as types
-from kvmweb.core import refs, wire
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, PoolChoice, Way
 from kvmweb.core.deletion import DiskChoice
@@ -24,7 +24,7 @@ from kvmweb.core.records import DiskRecord, GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.definitions import cloning as xml
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, cloning_disks, deletion, jobs, media, works
+from kvmweb.services import audit, cloning_disks, deletion, jobs, present, works
 from kvmweb.services.cloning_disks import Rights
 from kvmweb.services.guard import guarded
 
@@ -65,7 +65,7 @@ def move(
 
     Raises: Invalid (fields), Denied, NotFound, HostDown.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     found = ask(actor, ref, target)
     if found.obstacles:
         raise Invalid(fields={"": " ".join(found.obstacles)})
@@ -166,8 +166,6 @@ def _free_name(pool: Ref, name: str, kind: str, form: str) -> str:
 
 
 def _known(ref: Ref) -> tuple[GuestRecord, str]:
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
+    row = present.guest(ref)
     text = mirror.GuestDefinition.objects.filter(guest=row).values_list("xml", flat=True).first()
-    return wire.from_plain(GuestRecord, {**row.record, "xml": ""}), text or ""
+    return present.record(row), text or ""

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Invalid, NotFound
+from kvmweb.core.errors import Invalid
 from kvmweb.core.hosts import HardwareRecord
 from kvmweb.core.hosts import Part as HostPart
 from kvmweb.core.records import DomainFacts, GuestRecord, HostRecord
@@ -15,7 +15,7 @@ from kvmweb.core.tuning import PARTS, FirmwareChoice, Part
 from kvmweb.core.tuning_choices import TuningChoices
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, media, parts, tuning_rules
+from kvmweb.services import audit, parts, present, tuning_rules
 from kvmweb.services.guard import guarded
 
 _NAMES = {kind: name for name, kind in PARTS.items()}
@@ -24,7 +24,7 @@ _NAMES = {kind: name for name, kind in PARTS.items()}
 @guarded("guest.view")
 def ask(actor: Actor, ref: Ref) -> TuningChoices:
     """What the guest's host can give it. Raises NotFound."""
-    return _choices(_known(ref), ref.host)
+    return _choices(present.record(present.guest(ref)), ref.host)
 
 
 @guarded("guest.edit")
@@ -37,8 +37,7 @@ def edit(
 
     Raises: Invalid (fields), Conflict, WrongState, HostDown, and what libvirt says.
     """
-    media.require_up(ref)
-    record = _known(ref)
+    record = present.record(present.reachable(ref))
     name = _NAMES[type(wanted)]
     before = getattr(record.next_tuning, name)
     wrong = tuning_rules.faults(wanted, before, record, _choices(record, ref.host))
@@ -54,13 +53,6 @@ def edit(
             definition_hash=definition_hash,
         )
     )  # fmt: skip
-
-
-def _known(ref: Ref) -> GuestRecord:
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    return wire.from_plain(GuestRecord, {**row.record, "xml": ""})
 
 
 def _choices(record: GuestRecord, host: str) -> TuningChoices:
