@@ -18,6 +18,8 @@ FILTERS = "nwfilters"
 HOSTS = "hosts"
 PEOPLE = "people"
 """Anything that can change what somebody may do: grants, teams, sessions, switched-off people."""
+VOLUMES = "volumes"
+"""Those of any pool, and what is known of the images in them."""
 JOBS = "jobs"
 AUDIT = "audit"
 USE = "use"
@@ -32,6 +34,11 @@ def of(ref: Ref) -> str:
 def volumes_of(pool: Ref) -> str:
     """The volumes of one pool."""
     return f"volumes.{pool.host}.{pool.id}"
+
+
+def uploads_of(pool: Ref) -> str:
+    """The uploads into one pool: that one began, moved on or ended."""
+    return f"uploads.{pool.host}.{pool.id}"
 
 
 def console(guest: Ref) -> str:

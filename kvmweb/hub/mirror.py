@@ -238,6 +238,7 @@ class Writer:
             for uuid in sorted(difference.pools):
                 pool = refs.pool(self.host, uuid)
                 yield Notice(topics.volumes_of(pool), str(pool), rev)
+                yield Notice(topics.VOLUMES, str(pool), rev)
             return
         uuids = difference.uuids
         if len(uuids) > MANY:

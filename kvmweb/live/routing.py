@@ -13,15 +13,30 @@ from kvmweb.live import (
     guest_list,
     guest_page,
     hosts,
+    images,
     jobs,
     lists,
     nav,
     networks,
     pools,
+    upload_list,
 )
 from kvmweb.live.pages import Pages
 
-SHOWN = (audit, bins, guest_list, guest_page, hosts, jobs, lists, nav, networks, pools)
+SHOWN = (
+    audit,
+    bins,
+    guest_list,
+    guest_page,
+    hosts,
+    images,
+    jobs,
+    lists,
+    nav,
+    networks,
+    pools,
+    upload_list,
+)
 """Imported for their makers."""
 
 pages: Any = Pages.as_asgi()

@@ -149,6 +149,7 @@ def settle(upload_id: UUID, start: int, verdict: Verdict) -> UploadRecord | None
     upload = _counted(upload_id, start, verdict.moved)
     if upload is None:
         return None
+    uploads.tell(upload)
     if upload.state == UploadState.CHECKING:
         _finish(upload)
     elif verdict.problem and verdict.problem not in _RESUMABLE:
@@ -200,6 +201,7 @@ def _finish(upload: Upload) -> None:
         steps = [works.waiting("checksum", upload.name)]
         upload.job = jobs.ask(actor, "volume.check", steps, upload=str(upload.pk))
         upload.save(update_fields=["job"])
+        uploads.tell(upload)
         return
     uploads.accept(upload)
 

@@ -12,9 +12,9 @@ const PIECE_LEAST = 8 * MIB;
 const PIECE_MOST = 256 * MIB;
 const WAIT_FIRST_MS = 1000;
 const WAIT_MOST_MS = 30_000;
-const LOOK_MS = 2000;
 const SMOOTH_S = 4;
 
+const told = () => new Promise((done) => document.addEventListener("kvmweb:uploads", done, { once: true }));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** A server that said no, in words. */
@@ -64,6 +64,7 @@ export class Sending {
     this.notes = [];
     this.volume = "";
     this.own = "";
+    this.id = "";
     this.isCancelled = false;
   }
 
@@ -96,13 +97,20 @@ export class Sending {
     const mark = `${file.size}-${file.lastModified}`;
     const said = await begin(this.url, { name: file.name, size: String(file.size), mark, ...choices });
     this.own = said.url;
+    this.id = said.id;
     this.#know(said);
     if (said.state === "moving") await this.#send(said);
-    while (this.state === "checking" && !this.isCancelled) {
-      await pause(LOOK_MS);
+    if (!this.isOver && this.safe === file.size && !this.isCancelled) await this.#checked();
+  }
+
+  /** Until it was read; the page's live list says when to look. */
+  async #checked() {
+    for (let news = told(); ; news = told()) {
       await this.#look();
+      if (!this.own) this.#end("cancelled", {}); // in another tab
+      if (this.state !== "checking" || this.isCancelled) return;
+      await news;
     }
-    if (!this.isOver && this.safe === file.size && !this.isCancelled) await this.#look();
   }
 
   /** Everything that is missing, in several lanes; the first that breaks lets the others end. */
