@@ -21,7 +21,7 @@ _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download", "volume.t
 _HOST = {
     "host.add", "host.remove", "host.edit", "host.maintain", "host.secrets", "host.bridge",
 }  # fmt: skip
-_CREATE = {"guest.create", "guest.delete", "guest.clone", "network.use"}
+_CREATE = {"guest.create", "guest.delete", "guest.clone", "guest.template", "network.use"}
 _NETWORK = {
     "network.view", "network.definition", "network.create", "network.start", "network.stop",
     "network.autostart", "network.edit", "network.delete", "network.reserve", "nwfilter.view",

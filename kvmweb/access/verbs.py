@@ -51,6 +51,7 @@ _CHANGE = [
     ("guest.revert", Kind.GUEST),
     ("guest.snapshot_delete", Kind.GUEST),
     ("guest.clone", Kind.GUEST),
+    ("guest.template", Kind.GUEST),
     ("guest.rename", Kind.GUEST),
     ("guest.xml", Kind.GUEST),
     ("network.create", Kind.HOST),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,6 +50,22 @@ class PoolChoice:
     name: str
     type: str
     available: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """What will be made of a wish for a copy. ways: what becomes of each disk, by target.
+
+    faults: field to sentence; while there are any, nothing can be made.
+    """
+
+    original: Original | None
+    ways: Mapping[str, Way]
+    faults: Mapping[str, str]
+    machine: str = ""
+    vcpus: int = 0
+    memory: int = 0
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

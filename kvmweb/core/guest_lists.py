@@ -43,6 +43,7 @@ class GuestLine:
     has_pending_changes: bool
     has_saved_state: bool
     is_answering: bool
+    is_template: bool = False
 
     def __hash__(self) -> int:
         """By what names this version of it: it is looked up a hundred times a page."""

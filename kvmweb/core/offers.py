@@ -28,6 +28,8 @@ class Obstacle(StrEnum):
     NO_SCREEN = "no-screen"
     NO_SERIAL = "no-serial"
     NOT_SUPPORTED = "not-supported"
+    TEMPLATE = "template"
+    NO_TEMPLATE = "no-template"
     HOST_AWAY = "host-away"
     MAINTENANCE = "maintenance"
     POOL_ACTIVE = "pool-active"

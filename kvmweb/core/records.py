@@ -13,6 +13,7 @@ from kvmweb.core.bins import BinMark
 from kvmweb.core.networks import Lease, NetworkSpec
 from kvmweb.core.snapshots import SnapshotRecord
 from kvmweb.core.tuning import CpuModel, Tuning
+from kvmweb.core.templates import TemplateMark
 
 
 class GuestState(StrEnum):
@@ -178,6 +179,8 @@ class GuestRecord:
     """How it is set up beside its devices."""
     stored_tuning: Tuning | None = None
     """As the stored definition says, where that is something else."""
+    template: TemplateMark | None = None
+    """It is one: it does not start, and its disks stay as they are."""
 
     @property
     def next_disks(self) -> tuple[DiskRecord, ...]:

@@ -22,6 +22,13 @@ class Source(StrEnum):
     """A kernel and an installer, from the network."""
     PXE = "pxe"
     EMPTY = "empty"
+    TEMPLATE = "template"
+    COPY = "copy"
+    """Of a guest that is no template."""
+
+
+OF_GUESTS = frozenset({Source.TEMPLATE, Source.COPY})
+"""All but name and place comes from another guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +102,11 @@ class GuestWish:
     cloud: CloudWish = CloudWish()
     is_started: bool = True
     has_autostart: bool = False
+    original: str = ""
+    """UUID of the guest, or template, that it is a copy of."""
+    way: str = "copy"
+    """copy, or link for disks that build on the original's."""
+    into: str = ""
+    """UUID of the pool for its disks; empty leaves each beside its original."""
+    has_cloud: bool = False
+    """A copy is set up by cloud-init at its first boot."""

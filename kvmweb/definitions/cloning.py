@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from kvmweb.definitions import bins, elements
+from kvmweb.definitions import bins, disks, elements, guests, templates
 from kvmweb.definitions.elements import Element, attribute
 
 _PLAIN_DEVICES = frozenset(
@@ -21,6 +21,8 @@ _PLAIN_DEVICES = frozenset(
     }
 )  # fmt: skip
 """What a creation can build too, once `_is_plain` has looked at its type."""
+SEED_END = "-seed.iso"
+"""How the name of a disc of answers for cloud-init ends."""
 _PORTS = frozenset({"serial", "console", "channel", "parallel", "redirdev"})
 _PLAIN_PORTS = frozenset({"pty", "null", "vc", "spicevmc", "spiceport"})
 _ENTROPY = ("/dev/urandom", "/dev/random", "/dev/hwrng")
@@ -74,9 +76,17 @@ def nvram(xml: str) -> str:
 
 
 def clone(
-    xml: str, *, uuid: str, name: str, sources: Mapping[str, Source], nvram_path: str = ""
+    xml: str,
+    *,
+    uuid: str,
+    name: str,
+    sources: Mapping[str, Source],
+    nvram_path: str = "",
+    seed: Source | None = None,
 ) -> str:
     """The definition of the clone. sources: by target, for those disks that are not shared.
+
+    seed: the disc of its answers for cloud-init, in the place of the original's.
 
     Names of network devices, fixed screen ports, log files and addresses that two guests cannot
     both have are left to libvirt. Raises Invalid.
@@ -84,12 +94,15 @@ def clone(
     root = elements.parse(xml)
     _identity(root, uuid, name)
     bins.unmark(root)
+    templates.unmark(root)
     if nvram_path:
         _nvram(root, nvram_path)
     for disk in root.iterfind("devices/disk"):
         source = sources.get(attribute(disk, "target", "dev"))
         if source is not None:
             _disk(disk, source)
+    if seed is not None:
+        _seed(root, seed)
     for card in root.iterfind("devices/interface"):
         _card(card)
     for screen in root.iterfind("devices/graphics"):
@@ -141,6 +154,32 @@ def _disk(disk: Element, source: Source) -> None:
     driver.set("type", source.format or "raw")
     place = {"file" if source.type == "file" else "dev": source.path}
     disk.insert(disk.index(driver) + 1, etree.Element("source", place))
+
+
+def _seed(root: Element, seed: Source) -> None:
+    drives = root.findall("devices/disk[@device='cdrom']")
+    own = next((it for it in drives if guests.disk_source(it).endswith(SEED_END)), None)
+    if own is not None:
+        _disk(own, seed)
+        return
+    devices = root.find("devices")
+    bus = _seed_bus(root)
+    made = disks.build(
+        (seed.type, seed.path, ""), image_format="raw", bus=bus, device="cdrom", is_readonly=True,
+        target=disks.free_target([elements.serialize(root)], bus),
+    )  # fmt: skip
+    devices.append(elements.parse(made))
+
+
+def _seed_bus(root: Element) -> str:
+    """SCSI (VirtIO), which the small kernels of cloud images know; SATA where that is taken."""
+    controllers = root.findall("devices/controller[@type='scsi']")
+    if not controllers:
+        etree.SubElement(root.find("devices"), "controller", type="scsi", model="virtio-scsi")
+    is_virtio = all(it.get("model") == "virtio-scsi" for it in controllers)
+    if is_virtio:
+        return "scsi"
+    return "sata" if "q35" in attribute(root, "os/type", "machine") else "ide"
 
 
 def _card(card: Element) -> None:

@@ -12,8 +12,17 @@ from lxml import etree
 from kvmweb.core import errors
 from kvmweb.core.bins import BinMark
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
+from kvmweb.core.templates import TemplateMark
 from kvmweb.core.tuning import Tuning
-from kvmweb.definitions import bins, boot_order, disk_limits, elements, host_devices, tuning
+from kvmweb.definitions import (
+    bins,
+    boot_order,
+    disk_limits,
+    elements,
+    host_devices,
+    templates,
+    tuning,
+)
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
 NAMESPACE = "https://kvmweb.org/xmlns/1"
@@ -54,6 +63,7 @@ class Definition:
     boot: tuple[str, ...] = ()
     bin: BinMark | None = None
     tuning: Tuning = field(default_factory=Tuning)
+    template: TemplateMark | None = None
 
 
 def parse(xml: str) -> Definition:
@@ -87,6 +97,7 @@ def parse(xml: str) -> Definition:
         boot=boot_order.of(root),
         bin=bins.of(root),
         tuning=tuning.of(root),
+        template=templates.of(root),
     )
 
 

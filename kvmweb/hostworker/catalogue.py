@@ -35,6 +35,7 @@ from kvmweb.hypervisor import (
     secrets,
     sizing,
     snapshot_acts,
+    templates,
     tuning,
     volume_acts,
 )
@@ -158,6 +159,7 @@ CREATION: dict[str, Act] = {
     "guest.bin": Act(bins.put, CONTROL, "guest", nothing, takes_turn=True),
     "guest.unbin": Act(bins.take_out, CONTROL, "guest", nothing, takes_turn=True),
     "guest.purge": Act(bins.purge, CONTROL, "guest", changed, takes_turn=True),
+    "guest.template": Act(templates.mark, CONTROL, "guest", nothing, takes_turn=True),
     "guest.clone": Act(cloning.clone, STORAGE, "guest", nothing, takes_turn=True),
     "guest.stored": Act(defining.stored),
     "guest.redefine": Act(defining.redefine, CONTROL, "guest", plain, takes_turn=True),

@@ -39,7 +39,7 @@ def start(
 ) -> bool:
     """Power on, or restore what was saved; reset_saved discards that first.
 
-    Raises WrongState for a guest in the recycle bin: its disks stay as they are.
+    Raises WrongState for a template and for what is in the recycle bin: their disks stay.
     """
     domain = find(connection, uuid)
     flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0

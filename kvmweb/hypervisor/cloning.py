@@ -26,8 +26,11 @@ def clone(
     name: str,
     disks: list[dict[str, Any]],
     definition_hash: str = "",
+    seed: dict[str, Any] | None = None,
 ) -> None:
     """Keep the definition of the clone. uuid: the clone's; source: of the original.
+
+    seed: `{"pool", "volume"}` of the disc of its answers for cloud-init.
 
     disks: `{"target", "pool", "volume"}` of each that is not shared; no volume leaves the drive
     empty. The definition comes before the firmware's variables: whoever takes the clone back
@@ -44,7 +47,8 @@ def clone(
         variables = xml.nvram(text)
         own = posixpath.join(posixpath.dirname(variables), f"{uuid}_VARS.fd") if variables else ""
         sources = {str(disk["target"]): _source(connection, disk) for disk in disks}
-        made = xml.clone(text, uuid=uuid, name=name, sources=sources, nvram_path=own)
+        disc = _source(connection, seed) if seed else None
+        made = xml.clone(text, uuid=uuid, name=name, sources=sources, nvram_path=own, seed=disc)
         connection.defineXMLFlags(made, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
     if variables:
         _copy_file(connection, variables, own, uuid)

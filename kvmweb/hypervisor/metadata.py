@@ -5,7 +5,7 @@ from __future__ import annotations
 import libvirt
 
 from kvmweb.core import errors
-from kvmweb.definitions import bins
+from kvmweb.definitions import bins, templates
 from kvmweb.definitions import guests as xml
 from kvmweb.hypervisor import faults
 
@@ -13,6 +13,7 @@ ELEMENT = libvirt.VIR_DOMAIN_METADATA_ELEMENT
 LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 TAGS = (xml.PREFIX, xml.NAMESPACE)
 BIN = (bins.PREFIX, bins.NAMESPACE)
+TEMPLATE = (templates.PREFIX, templates.NAMESPACE)
 Key = tuple[str, str]
 """Prefix and namespace: libvirt keeps one element of each namespace."""
 
@@ -36,9 +37,12 @@ def read(domain: libvirt.virDomain, key: Key) -> str | None:
 
 
 def refuse_kept(domain: libvirt.virDomain) -> None:
-    """Before its disks could change: it was put aside. Raises WrongState."""
-    if not domain.isActive() and read(domain, BIN) is not None:
-        raise errors.WrongState("it is in the recycle bin", name=domain.name())
+    """Before its disks could change. Raises WrongState for one in the bin, and for a template."""
+    if domain.isActive():
+        return
+    for key, why in ((BIN, "it is in the recycle bin"), (TEMPLATE, "it is a template")):
+        if read(domain, key) is not None:
+            raise errors.WrongState(why, name=domain.name())
 
 
 def _read(domain: libvirt.virDomain, kind: int, uri: str | None, flags: int) -> str | None:

@@ -19,14 +19,18 @@ from kvmweb.core import pools as types
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
+from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Denied, Invalid, WrongState
 from kvmweb.core.records import GuestRecord, HostState, PoolRecord
 from kvmweb.core.refs import Ref
+from kvmweb.core.wishes import CloudWish
 from kvmweb.definitions import cloning as xml
+from kvmweb.definitions.cloning import SEED_END
 from kvmweb.inventory import models as mirror
 from kvmweb.services import (
     audit,
     cloning_disks,
+    cloud_seeds,
     creation,
     jobs,
     maintenance,
@@ -35,7 +39,7 @@ from kvmweb.services import (
     works,
 )
 from kvmweb.services.cloning_disks import Rights
-from kvmweb.services.creation_devices import file_stem
+from kvmweb.services.creation_devices import SEED_SIZE, file_stem
 from kvmweb.services.guard import guarded
 from kvmweb.store.models import Host
 
@@ -79,35 +83,73 @@ def clone(
     ways: Mapping[str, str],
     pool: str = "",
     definition_hash: str = "",
+    cloud: CloudWish | None = None,
+    is_started: bool = False,
 ) -> UUID:
     """Ask for it; the job that makes it. ways: by target; a disk not named gets what is proposed.
 
-    pool: where copies go; empty leaves each beside its original.
+    pool: where copies go; empty leaves each beside its original. cloud: what cloud-init is told at
+    its first boot, on a disc of its own; None for no such disc.
     Raises: WrongState (it runs), Denied, Maintenance, Invalid (fields).
     """
     found = ask(actor, ref)
     _require(actor, ref, found)
-    wrong = renaming.name_faults(ref.host, name)
+    wrong = {**renaming.name_faults(ref.host, name), **(cloud_seeds.faults(cloud) if cloud else {})}
     chosen = _chosen(found, ways, wrong)
     rights = Rights.of(actor, ref)
     disks = _disks(found, chosen, name, pool, rights, wrong)
+    if cloud:  # it has a disc of its own
+        disks = [it for it in disks if it["target"] not in _seeds(found)]
+    seed = _seed(disks, name, rights, wrong) if cloud else None
     if wrong:
         raise Invalid(fields=wrong)
     made = str(uuids.uuid4())
-    steps = [works.waiting(disk["way"], disk["name"]) for disk in disks if disk["name"]]
     job = jobs.ask(
         actor,
         VERB,
-        [*steps, works.waiting("define", name)],
+        _steps(disks, seed, name, is_started=is_started),
         host=ref.host,
         guest=str(ref),
         uuid=made,
         name=name,
         disks=disks,
         definition_hash=definition_hash or found.definition_hash,
+        seed=wire.to_plain(seed),
+        answers=cloud_seeds.files(cloud, name, copy=made) if cloud else None,
+        is_started=is_started,
     )
     audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
     return job
+
+
+def _seeds(found: Original) -> set[str]:
+    """Drives that hold the original's answers for cloud-init."""
+    return {disk.target for disk in found.disks if disk.name.endswith(SEED_END)}
+
+
+def _steps(
+    disks: list[dict[str, Any]], seed: NewVolume | None, name: str, *, is_started: bool
+) -> list[works.Step]:
+    found = [works.waiting(disk["way"], disk["name"]) for disk in disks if disk["name"]]
+    found += [works.waiting("seed", seed.name)] if seed else []
+    found.append(works.waiting("define", name))
+    return [*found, works.waiting("start", name)] if is_started else found
+
+
+def _seed(
+    made: list[dict[str, Any]], name: str, rights: Rights, wrong: dict[str, str]
+) -> NewVolume | None:
+    """Where the answers for cloud-init go: beside the first new disk."""
+    pools = [disk["pool"] for disk in made if disk["pool"]]
+    pool = next(iter([*pools, *rights.pools]), "")
+    if not pool:
+        wrong["pool"] = _("Choose a pool that you may make volumes in.")
+        return None
+    taken = rights.volumes(pool)
+    tails = ("", *(f"-{n}" for n in range(1, 10_000)))
+    stem = file_stem(name)
+    free = next(it for tail in tails if (it := f"{stem}{tail}{SEED_END}") not in taken)
+    return NewVolume(pool, rights.pools[pool].name, free, SEED_SIZE, "raw")
 
 
 def _known(ref: Ref) -> tuple[GuestRecord, str]:

@@ -13,10 +13,11 @@ from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Problem
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, creation_volumes, maintenance, volume_works
+from kvmweb.services import audit, creation_volumes, maintenance, seeding, volume_works
 from kvmweb.services.works import Arguments, Work, carries, undoes
 
 VERB = "guest.clone"
+START_S = 60.0
 DEFINE_S = 120.0
 """With the copy of the firmware's variables."""
 
@@ -30,13 +31,22 @@ def _clone(work: Work, arguments: Arguments) -> None:
         work.require(VERB, original)
         work.require("guest.create", refs.host(host))
         maintenance.require_open(host)
+        if arguments.get("answers"):
+            work.undo("guest.unsay", job=str(work.job_id))
         for disk in arguments["disks"]:
             _disk(work, host, disk)
+        if arguments.get("seed"):
+            seeding.lay(work, host, arguments["seed"], arguments["answers"])
         with work.step("define", arguments["name"]):
             _define(work, arguments, original, made)
+        if arguments.get("is_started"):
+            with work.step("start", arguments["name"]):
+                client.call(host, "guest.start", deadline_s=START_S, uuid=made.id)
     except Problem as problem:
         audit.note(work.actor, VERB, original, outcome=problem.code, name=arguments["name"])
         raise
+    finally:
+        seeding.unsay(job=str(work.job_id))
     work.made(made)
     audit.note(work.actor, VERB, made, name=arguments["name"], of=str(original))
 
@@ -74,7 +84,12 @@ def _define(work: Work, arguments: Arguments, original: Ref, made: Ref) -> None:
             {"target": disk["target"], "pool": disk["pool"], "volume": disk["name"]}
             for disk in arguments["disks"]
         ],
+        seed=_seed(arguments.get("seed")),
     )
+
+
+def _seed(seed: dict[str, Any] | None) -> dict[str, str] | None:
+    return {"pool": seed["pool"], "volume": seed["name"]} if seed else None
 
 
 @undoes("guest.unclone")

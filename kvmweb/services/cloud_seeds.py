@@ -15,6 +15,15 @@ from kvmweb.definitions import cloud_seeds
 from kvmweb.services.marks import internal, open_to_all
 
 KEYS_MAX = 50
+_ANEW = {
+    "bootcmd": [
+        [
+            *("cloud-init-per", "instance", "kvmweb-machine-id", "sh", "-c"),
+            "rm -f /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup",
+        ]
+    ]
+}
+"""Before anything of the new guest asks for it. cloud-init itself leaves the machine-id alone."""
 PACKAGES_MAX = 100
 PASSWORD_MAX = 256
 _HOSTNAME = re.compile(
@@ -50,12 +59,19 @@ def faults(wish: CloudWish) -> dict[str, str]:
 
 
 @internal("a part of a creation")
-def files(wish: CloudWish, name: str) -> dict[str, str]:
-    """user-data and meta-data; the password hashed. Raises Invalid."""
+def files(wish: CloudWish, name: str, *, copy: str = "") -> dict[str, str]:
+    """user-data and meta-data; the password hashed. Raises Invalid.
+
+    copy: the UUID of a guest whose disks ran as another one before: cloud-init begins anew there
+    (host name, host keys), and its machine-id is made anew.
+    """
     typed = cloud_seeds.read(wish.text)
-    user_data = cloud_seeds.write(cloud_seeds.merge(_fields(wish), typed))
+    fields = _fields(wish)
+    if copy:
+        fields = {"ssh_deletekeys": True, "preserve_hostname": False, **_ANEW, **fields}
+    user_data = cloud_seeds.write(cloud_seeds.merge(fields, typed))
     host = wish.hostname or re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "guest"
-    meta = {"instance-id": f"kvmweb-{name}", "local-hostname": host}
+    meta = {"instance-id": f"kvmweb-{copy or name}", "local-hostname": host}
     meta_data = cloud_seeds.write(meta).removeprefix(cloud_seeds.HEAD)
     return {"user-data": user_data, "meta-data": meta_data}
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from django.db import transaction
-
 from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Denied, Problem
 from kvmweb.core.specs import GuestSpec
 from kvmweb.hostlink import client
-from kvmweb.services import audit, cloud_seeds, creation_tree, creation_volumes, maintenance
+from kvmweb.services import audit, creation_tree, creation_volumes, maintenance, seeding
 from kvmweb.services.works import Arguments, Work, carries, undoes
-from kvmweb.store.models import Job
 
 VERB = "guest.create"
 DEFINE_S = 30.0
@@ -41,7 +38,7 @@ def _create(work: Work, arguments: Arguments) -> None:
         audit.note(work.actor, VERB, guest, outcome=problem.code, name=spec.name)
         raise
     finally:
-        _unsay(job=str(work.job_id))
+        seeding.unsay(job=str(work.job_id))
     work.made(guest)
     audit.note(work.actor, VERB, guest, name=spec.name)
 
@@ -52,11 +49,7 @@ def _carry(work: Work, arguments: Arguments, host: str, spec: GuestSpec) -> None
         with work.step("disk", volume.name):
             creation_volumes.make(work, host, volume)
     if arguments["seed"]:
-        seed = wire.from_plain(NewVolume, arguments["seed"])
-        with work.step("seed", seed.name):
-            image = cloud_seeds.image(arguments["answers"])
-            creation_volumes.make(work, host, replace(seed, size=len(image)))
-            creation_volumes.fill_with(host, seed, image)
+        seeding.lay(work, host, arguments["seed"], arguments["answers"])
     if spec.direct:
         spec = creation_tree.lay(work, host, arguments, spec)
     with work.step("define", spec.name):
@@ -76,12 +69,3 @@ def _carry(work: Work, arguments: Arguments, host: str, spec: GuestSpec) -> None
 @undoes("guest.forget")
 def _forget(*, host: str, uuid: str) -> None:
     client.call(host, "guest.forget", deadline_s=DEFINE_S, uuid=uuid)
-
-
-@undoes("guest.unsay")
-def _unsay(*, job: str) -> None:
-    """The answers for cloud-init hold hashed passwords: they leave the job's row when it ends."""
-    with transaction.atomic():
-        row = Job.objects.select_for_update().filter(pk=job).first()
-        if row is not None and row.arguments.get("answers"):
-            Job.objects.filter(pk=job).update(arguments={**row.arguments, "answers": None})

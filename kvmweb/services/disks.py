@@ -36,6 +36,7 @@ from kvmweb.services import (
     image_locks,
     media,
     present,
+    templates,
     volume_acts,
     volume_attach,
     volume_users,
@@ -119,6 +120,7 @@ def create(
 
     pool: UUID. Raises: Invalid (fields), Exists, Conflict, HostDown, and what libvirt says.
     """
+    templates.require_none(ref)
     present.reachable(ref)
     place = refs.pool(ref.host, pool)
     reaches = judge.reaches(actor, ("volume.create", "volume.attach"))
@@ -143,6 +145,7 @@ def edit(
     actor: Actor, ref: Ref, target: str, change: DiskChange, *, definition_hash: str = ""
 ) -> str:
     """`now`, `next` while it runs, or `same`. Raises: NotFound, Invalid (fields), Conflict."""
+    templates.require_none(ref)
     present.reachable(ref)
     disk, volume = ask(actor, ref, target, is_next=True)
     wrong = _faults(disk, volume, change)
@@ -167,6 +170,7 @@ def detach(
     Raises: NotFound, Invalid (delete: it is needed elsewhere, or in no pool), Denied, WrongState
     while the guest is paused, Conflict, HostDown.
     """
+    templates.require_none(ref)
     present.reachable(ref)
     _record, volume = ask(actor, ref, target)
     if delete:

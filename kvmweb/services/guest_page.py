@@ -25,6 +25,7 @@ _NOTHING_HAPPENED = ("denied", Outcome.UNCHANGED)
 _NO_POWER = frozenset(
     {
         "guest.autostart", "guest.describe", "guest.edit", "guest.clone", "guest.rename",
+        "guest.template",
         "guest.delete",
     }
 )  # fmt: skip
@@ -54,7 +55,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         may_write_definition=judge.can(actor, "guest.xml", ref) and guest.record["is_persistent"],
         asked=_asked(actor, ref),
         snapshots=snapshots.lines(actor, guest, host),
-        disks=_disks(actor, ref, is_up=host is not None and host.is_up),
+        disks=_disks(actor, guest, is_up=host is not None and host.is_up),
         hardware=hardware.of_guest(actor, guest, host),
     )
 
@@ -105,9 +106,11 @@ def _row(ref: Ref) -> mirror.Guest:
     return found
 
 
-def _disks(actor: Actor, ref: Ref, *, is_up: bool) -> Obstacle:
-    if not judge.can(actor, "guest.disks", ref):
+def _disks(actor: Actor, guest: mirror.Guest, *, is_up: bool) -> Obstacle:
+    if not judge.can(actor, "guest.disks", guest.ref):
         return Obstacle.NO_RIGHT
+    if guest.record.get("template"):
+        return Obstacle.TEMPLATE
     return Obstacle.NONE if is_up else Obstacle.HOST_AWAY
 
 

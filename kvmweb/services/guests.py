@@ -287,6 +287,7 @@ def _know(guest: mirror.Guest) -> _Known:
         has_pending_changes=bool(record.get("has_pending_changes")),
         has_saved_state=has_saved_state,
         is_answering=guest.is_answering,
+        is_template=bool(record.get("template")),
     )
     start = "guest.restore" if has_saved_state else "guest.start"
     act = power.TABLE[_MAIN.get(GuestState(guest.state), start)]

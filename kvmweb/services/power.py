@@ -36,6 +36,7 @@ class Facts:
     is_persistent: bool = True
     has_saved_state: bool = False
     has_snapshots: bool = False
+    is_template: bool = False
     is_agent_connected: bool = False
     is_host_up: bool = True
     is_host_resting: bool = False
@@ -64,7 +65,7 @@ def _in_the_way(facts: Facts) -> Obstacle:
 
 def _to_start(facts: Facts) -> Obstacle:
     if facts.state in OFF:
-        return Obstacle.NONE
+        return Obstacle.TEMPLATE if facts.is_template else Obstacle.NONE
     kept = {GuestState.PAUSED: Obstacle.PAUSED, GuestState.CRASHED: Obstacle.CRASHED}
     return kept.get(facts.state, Obstacle.RUNNING)
 
@@ -122,8 +123,26 @@ def _to_keep(facts: Facts) -> Obstacle:
     return Obstacle.NONE if facts.is_persistent else Obstacle.TRANSIENT
 
 
+def _to_switch(facts: Facts) -> Obstacle:
+    """Whether it starts with the host."""
+    return Obstacle.TEMPLATE if facts.is_template else _to_keep(facts)
+
+
+def _to_template(facts: Facts) -> Obstacle:
+    """Its disks are at rest, and stay so."""
+    if facts.is_template:
+        return Obstacle.TEMPLATE
+    return Obstacle.SAVED_STATE if facts.has_saved_state else _to_clone(facts)
+
+
+def _from_template(facts: Facts) -> Obstacle:
+    return Obstacle.NONE if facts.is_template else Obstacle.NO_TEMPLATE
+
+
 def _to_snapshot(facts: Facts) -> Obstacle:
     """Whether at all; what its disks allow is said in the question."""
+    if facts.is_template:
+        return Obstacle.TEMPLATE
     if not facts.is_persistent:
         return Obstacle.TRANSIENT
     return Obstacle.NONE if facts.is_answering else Obstacle.NOT_ANSWERING
@@ -189,11 +208,13 @@ TABLE: dict[str, Power] = {
         Power("guest.reset", "guest.reset", "guest.reset", _to_reset),
         Power("guest.nmi", "guest.nmi", "guest.nmi", _in_the_way),
         Power("guest.destroy", "guest.destroy", "guest.destroy", _to_destroy, 60.0),
-        Power("guest.autostart", "guest.autostart", "guest.autostart", _to_keep),
+        Power("guest.autostart", "guest.autostart", "guest.autostart", _to_switch),
         Power("guest.describe", "guest.describe", "guest.describe", _always),
         Power("guest.edit", "guest.edit", "guest.resize", _to_keep),
         Power("guest.snapshot", "guest.snapshot", "guest.snapshot", _to_snapshot, 1800.0),
         Power("guest.clone", "guest.clone", "guest.clone", _to_clone),
+        Power("guest.template", "guest.template", "guest.template", _to_template),
+        Power("guest.untemplate", "guest.template", "guest.template", _from_template),
         Power("guest.rename", "guest.rename", "guest.rename", _to_rename),
         Power("guest.delete", "guest.delete", "guest.delete", _to_keep),
     )
@@ -237,6 +258,7 @@ def facts_of(
         is_persistent=bool(record.get("is_persistent", True)),
         has_saved_state=bool(record.get("has_saved_state")),
         has_snapshots=bool(record.get("snapshots")),
+        is_template=bool(record.get("template")),
         is_agent_connected=bool(record.get("is_agent_connected")),
         is_host_up=host is not None and host.is_up,
         is_host_resting=guest.host in resting,

@@ -86,6 +86,8 @@ def to_revert(
 
     is_shared: somebody else reads what the guest writes.
     """
+    if record.template:
+        return Obstacle.TEMPLATE
     if not record.is_persistent:
         return Obstacle.TRANSIENT
     if not is_answering:
@@ -137,6 +139,8 @@ def tree(found: Iterable[SnapshotRecord]) -> list[tuple[SnapshotRecord, int, int
 
 
 def _general(record: GuestRecord, is_answering: bool) -> Obstacle:
+    if record.template:
+        return Obstacle.TEMPLATE
     if not record.is_persistent:
         return Obstacle.TRANSIENT
     return Obstacle.NONE if is_answering else Obstacle.NOT_ANSWERING

@@ -10,7 +10,7 @@ from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, image_locks, sight, volume_reach, volumes
+from kvmweb.services import audit, image_locks, sight, templates, volume_reach, volumes
 from kvmweb.services.guard import guarded, sifted
 
 BUSES = ("virtio", "scsi", "sata")
@@ -49,6 +49,7 @@ def attach(
         raise NotFound(ref=str(guest))
     if not judge.can(actor, "guest.disks", guest):
         raise Denied(verb="guest.disks", ref=str(guest))
+    templates.require_none(guest)
     if bus not in BUSES or device not in ("disk", "cdrom"):
         raise Invalid("no such bus or device")
     volume_reach.require(actor, ref, volumes.volume_row(ref, volume), "volume.attach")

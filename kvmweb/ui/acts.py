@@ -41,6 +41,7 @@ _DETAILS: dict[str, Text] = {
     "define-secret": _("secret made"),
     "set-secret": _("value of a secret set"),
     "delete-secret": _("secret deleted"),
+    "untemplate": _("made a guest again"),
     "bring-back": _("brought back from the recycle bin"),
     "purge": _("deleted for good"),
     "days-over": _("its days in the recycle bin are over"),

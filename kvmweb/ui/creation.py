@@ -25,7 +25,13 @@ SOURCES: list[tuple[str, Text]] = [
     (Source.IMPORT, _("A disk that has a system already")),
     (Source.TREE, _("An install tree on the network")),
     (Source.PXE, _("The network, by PXE")),
+    (Source.TEMPLATE, _("A template")),
+    (Source.COPY, _("Another guest, as a copy")),
     (Source.EMPTY, _("Nothing yet")),
+]
+WAYS: list[tuple[str, Text]] = [
+    ("copy", _("Full copies: they need nothing of the original")),
+    ("link", _("Linked: made within a moment, they build on the disks of the original")),
 ]
 CPUS: list[tuple[str, Text]] = [
     ("", _("Suits the host")),

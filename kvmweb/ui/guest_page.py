@@ -42,7 +42,8 @@ _GROUPS = (
      "guest.reboot_agent"),
     ("guest.suspend", "guest.resume", "guest.save"),
     ("guest.nmi", "guest.reset", "guest.destroy"),
-    ("guest.snapshot", "guest.edit", "guest.clone", "guest.rename", "guest.delete"),
+    ("guest.snapshot", "guest.edit", "guest.clone", "guest.template", "guest.untemplate",
+     "guest.rename", "guest.delete"),
 )  # fmt: skip
 
 VIRT_TYPES: dict[str, Text] = {
@@ -220,7 +221,7 @@ def page(details: GuestDetails) -> GuestPage:
         shown=words.guest_state(record.state, is_answering=details.is_answering),
         is_stale=not details.host.is_up,
         main=_main(details, found),
-        menu=_menu(found),
+        menu=_menu(found, is_template=record.template is not None),
         by_verb=found,
         attention=attention(details, found, timezone.now()),
         charts=charts(details.use),
@@ -265,16 +266,20 @@ def _main(details: GuestDetails, found: dict[str, Control]) -> tuple[Control, ..
         verbs = ("guest.reset", "guest.destroy")
     elif record.state.is_active:
         verbs = ("guest.shutdown", "guest.reboot")
+    elif record.template:
+        verbs = ()
     else:
         verbs = ("guest.restore",) if record.has_saved_state else ("guest.start",)
     return tuple(found[verb] for verb in verbs if verb in found)
 
 
-def _menu(found: dict[str, Control]) -> tuple[tuple[Control, ...], ...]:
+def _menu(found: dict[str, Control], *, is_template: bool) -> tuple[tuple[Control, ...], ...]:
     """Every verb in groups; one that this page does not know yet stands at the end."""
     known = {verb for group in _GROUPS for verb in group} | set(_NO_MENU)
     groups = [tuple(found[verb] for verb in group if verb in found) for group in _GROUPS]
     groups.append(tuple(control for verb, control in found.items() if verb not in known))
+    hidden = "guest.template" if is_template else "guest.untemplate"
+    groups = [tuple(it for it in group if it.verb != hidden) for group in groups]
     return tuple(group for group in groups if group)
 
 

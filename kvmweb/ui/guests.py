@@ -269,6 +269,7 @@ def _sayings(_language: str | None) -> dict[str, str]:
         "yes": _now("Yes"),
         "pending": _now("Changes pending"),
         "saved": _now("State saved"),
+        "template": _now("Template"),
     }
 
 

@@ -170,6 +170,8 @@ _VERBS: dict[str, Verb] = {
     "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
     "guest.passthrough": Verb(_("Give guests devices and folders of the host"), "cpu"),
     "guest.clone": Verb(_("Clone"), "copy", path="clone", is_forceful=True),
+    "guest.template": Verb(_("Make a template"), "copy", path="template", is_forceful=True),
+    "guest.untemplate": Verb(_("Make a guest of it"), "guest", path="untemplate", is_forceful=True),
     "guest.rename": Verb(_("Rename"), "edit", path="rename", is_forceful=True),
     "guest.xml": Verb(_("Edit the definition (XML)"), "edit", path="definition/edit"),
     "guest.delete": Verb(_("Delete"), "delete", _("deleting…"), "delete", is_forceful=True),

@@ -11,13 +11,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from kvmweb.core import refs
 from kvmweb.core.creation import Ground
 from kvmweb.core.errors import Denied, Invalid, NotFound
-from kvmweb.core.wishes import Source
+from kvmweb.core.wishes import OF_GUESTS, Source
+from kvmweb.services import copies, systems
 from kvmweb.services import creation as desk
-from kvmweb.services import systems
 from kvmweb.services.creation_devices import DISKS_MAX
 from kvmweb.ui import creation as face
 from kvmweb.ui import xml_text
-from kvmweb.web import respond
+from kvmweb.web import creation_copies, respond
 from kvmweb.web.creation_form import CARDS_MAX, ROW, CreateForm
 
 DISK = {"what": "new", "size": "20 GiB", "format": "qcow2"}
@@ -31,22 +31,28 @@ START: dict[str, Any] = {
     "is_started": True,
 }
 SYSTEMS_MAX = 60
-_SWITCHES = ("is_started", "has_autostart", "has_tpm")
+_SWITCHES = ("is_started", "has_autostart", "has_tpm", "has_cloud")
+Pairs = list[tuple[str, str]]
+"""Values and labels to choose from."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponse:
+def show(request: HttpRequest) -> HttpResponse:
     """GET: the page, filled with what the address says. POST: ask for the guest."""
     actor = request.actor  # type: ignore[attr-defined]
     data = request.POST if request.method == "POST" else None
-    hosts, ground = _ground(request, (data or request.GET).get("host", ""))
+    given = data or request.GET
+    hosts, ground = _ground(request, given.get("host", ""))
+    originals = creation_copies.originals(request, ground, given.get("source", ""))
     if data is None:
-        form = _fresh(request, hosts, ground)
+        form = _fresh(request, hosts, ground, originals)
         return respond.page(request, "guests/create.html", _context(request, form, ground))
-    form = CreateForm(data, hosts=hosts, ground=ground)
+    form = CreateForm(data, hosts=hosts, ground=ground, originals=originals)
     if form.is_valid():
+        wish = form.wish()
+        create = copies.create if wish.source in OF_GUESTS else desk.create
         try:
-            job = desk.create(actor, refs.host(ground.host), form.wish())
+            job = create(actor, refs.host(ground.host), wish)
             return HttpResponseRedirect(reverse("job", args=[job]))
         except Invalid as invalid:
             form.add_invalid(invalid)
@@ -62,7 +68,10 @@ def draft(request: HttpRequest) -> HttpResponse:
     data = request.POST.copy()
     act = str((data.pop("act", None) or [""])[-1])
     hosts, ground = _ground(request, data.get("host", ""))
-    form = _redrawn(data, act, hosts, ground)
+    originals = creation_copies.originals(request, ground, data.get("source", ""))
+    if act in ("source", "original"):
+        creation_copies.fill(request, data, ground, is_new_source=act == "source")
+    form = _redrawn(data, act, hosts, ground, originals)
     context = {**_context(request, form, ground), "is_push": True}
     part = "summary" if request.GET.get("part") == "summary" else "form"
     if not request.htmx:  # type: ignore[attr-defined]
@@ -91,9 +100,13 @@ def _ground(request: HttpRequest, wanted: str) -> tuple[list[tuple[str, str]], G
     return hosts, desk.ground(actor, refs.host(key))
 
 
-def _fresh(request: HttpRequest, hosts: list[tuple[str, str]], ground: Ground) -> CreateForm:
+def _fresh(request: HttpRequest, hosts: Pairs, ground: Ground, originals: Pairs) -> CreateForm:
     """As the address says, with what suits for the rest."""
-    given = {name: value for name, value in request.GET.items() if name in CreateForm.base_fields}
+    query = request.GET.copy()
+    creation_copies.fill(request, query, ground, is_new_source=True)
+    given: dict[str, Any] = {
+        name: value for name, value in query.items() if name in CreateForm.base_fields
+    }
     initial = {**START, **given, "host": ground.host}
     for name in _SWITCHES:
         initial[name] = initial.get(name) in (True, "on", "1", "true")
@@ -107,7 +120,9 @@ def _fresh(request: HttpRequest, hosts: list[tuple[str, str]], ground: Ground) -
     initial.update({f"disk-0-{name}": value for name, value in _disk(ground, pool).items()})
     initial.update({f"card-0-{name}": value for name, value in _card(ground).items()})
     rows = {"disk": disks, "card": 1 if ground.networks else 0}
-    return CreateForm(None, hosts=hosts, ground=ground, rows=rows, initial=initial)
+    return CreateForm(
+        None, hosts=hosts, ground=ground, originals=originals, rows=rows, initial=initial
+    )
 
 
 def _disk(ground: Ground, pool: str = "") -> dict[str, str]:
@@ -121,9 +136,13 @@ def _card(ground: Ground) -> dict[str, str]:
     return {"network": named.get("default") or next(iter(ground.networks), "")}
 
 
-def _redrawn(data: QueryDict, act: str, hosts: list[tuple[str, str]], ground: Ground) -> CreateForm:
+def _redrawn(
+    data: QueryDict, act: str, hosts: Pairs, ground: Ground, originals: Pairs
+) -> CreateForm:
     """The same values, not judged yet; rows numbered anew."""
-    initial: dict[str, Any] = {name: it for name, it in data.items() if not ROW.fullmatch(name)}
+    suits = {name: START[name] for name in ("vcpus", "memory", "firmware", "graphics")}
+    said = {name: it for name, it in data.items() if not ROW.fullmatch(name)}
+    initial: dict[str, Any] = {**suits, **said}
     for name in _SWITCHES:
         initial[name] = bool(data.get(name))
     if act == "image":
@@ -134,14 +153,16 @@ def _redrawn(data: QueryDict, act: str, hosts: list[tuple[str, str]], ground: Gr
         kept["disk"] = []
     elif act == "add-disk" or (act == "source" and not kept["disk"]):
         kept["disk"] = [*kept["disk"], _disk(ground)][:DISKS_MAX]
-    if act == "add-card":
+    if act == "add-card" or (act == "source" and not kept["card"] and ground.networks):
         kept["card"] = [*kept["card"], _card(ground)][:CARDS_MAX]
     for kind, rows in kept.items():
         for number, typed in enumerate(rows):
             values = {**(_disk(ground) if kind == "disk" else {}), **typed}
             initial.update({f"{kind}-{number}-{name}": it for name, it in values.items()})
     counts = {kind: len(rows) for kind, rows in kept.items()}
-    return CreateForm(None, hosts=hosts, ground=ground, rows=counts, initial=initial)
+    return CreateForm(
+        None, hosts=hosts, ground=ground, originals=originals, rows=counts, initial=initial
+    )
 
 
 def _kept(data: QueryDict, kind: str, act: str) -> list[dict[str, str]]:
@@ -160,20 +181,28 @@ def _context(request: HttpRequest, form: CreateForm, ground: Ground) -> dict[str
     judged.is_valid()
     wish = judged.wish()
     actor = request.actor  # type: ignore[attr-defined]
+    if wish.source in OF_GUESTS:
+        seen_copy = creation_copies.context(request, wish, ground)
+        faults = {**seen_copy["plan"].faults, **_wrong(judged)}
+        shared = {"form": form, "ground": ground, "wish": wish, "source": wish.source}
+        return {**shared, **seen_copy, "missing": _missing(form, faults)}
     seen = desk.preview(actor, refs.host(ground.host), wish, ground)
-    wrong = {name: str(errors[0]) for name, errors in judged.errors.items()}
     return {
         "form": form,
         "ground": ground,
         "wish": wish,
         "source": wish.source,
         "plan": seen.plan,
-        "missing": _missing(form, {**seen.plan.faults, **wrong}),
+        "missing": _missing(form, {**seen.plan.faults, **_wrong(judged)}),
         "pieces": xml_text.pieces(seen.xml),
         "xml": seen.xml,
         "command": face.command(wish, seen.plan, ground.uri),
         "boot_order": face.boot_order(seen.plan.spec),
     }
+
+
+def _wrong(form: CreateForm) -> dict[str, str]:
+    return {name: str(errors[0]) for name, errors in form.errors.items()}
 
 
 def _missing(form: CreateForm, faults: dict[str, str]) -> list[dict[str, str]]:

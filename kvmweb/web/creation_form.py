@@ -13,13 +13,15 @@ from django.utils.translation import gettext_lazy
 
 from kvmweb.core import sizes
 from kvmweb.core.creation import Ground
-from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, Source
+from kvmweb.core.wishes import OF_GUESTS, CloudWish, DiskWish, GuestWish, InterfaceWish, Source
 from kvmweb.services.creation_devices import BUSES, CACHES, DISKS_MAX, FORMATS, MODELS, MODES
 from kvmweb.ui import creation as face
 from kvmweb.web.forms import Strict
 
 ROW = re.compile(r"(disk|card)-(\d{1,2})-[a-z]+")
 CARDS_MAX = 8
+_MACHINE = ("vcpus", "memory", "firmware", "graphics")
+"""What a copy has from its original."""
 
 
 class Size(forms.Field):
@@ -77,6 +79,17 @@ class CreateForm(Strict):
         1000,
         gettext_lazy("console=ttyS0 makes a text installer appear on the serial console."),
     )
+    original = _choice(gettext_lazy("Made of"), [])
+    way = forms.ChoiceField(
+        label=gettext_lazy("Its disks"),
+        choices=face.WAYS,
+        widget=forms.RadioSelect,
+        required=False,
+    )
+    into = _choice(gettext_lazy("Where its disks go"), [])
+    has_cloud = forms.BooleanField(
+        label=gettext_lazy("Set up by cloud-init at its first boot"), required=False
+    )
     system = _text(
         gettext_lazy("Operating system"),
         80,
@@ -127,10 +140,11 @@ class CreateForm(Strict):
         *,
         hosts: list[tuple[str, str]],
         ground: Ground,
+        originals: list[tuple[str, str]] | None = None,
         rows: Mapping[str, int] | None = None,
         **rest: Any,
     ) -> None:
-        self._hosts, self._ground = hosts, ground
+        self._hosts, self._ground, self._originals = hosts, ground, originals or []
         self.rows = _rows(data) if data is not None else {"disk": [], "card": []}
         for kind, count in (rows or {}).items():
             self.rows[kind] = list(range(count))
@@ -142,7 +156,13 @@ class CreateForm(Strict):
         super().__init__(data, **rest)
         self._choose("host", hosts)
         self._choose("virt_type", face.virt_types(ground))
-        self._choose("image", face.images(self._source(), ground))
+        source = self._source()
+        self._choose("image", face.images(source, ground))
+        self._choose("original", [("", _("Choose…")), *self._originals])
+        self._choose("into", [("", _("Beside the originals")), *face.pools(ground)])
+        if source in OF_GUESTS:
+            for name in _MACHINE:
+                self.fields[name].required = False
 
     def _choose(self, name: str, choices: list[Any]) -> None:
         self.fields[name].choices = choices  # type: ignore[attr-defined]
@@ -151,7 +171,7 @@ class CreateForm(Strict):
         """The same as if it had been sent: what would be made of it, and what is wrong with it."""
         found = {name: self[name].value() for name in self.fields}
         data = {name: "on" if it is True else it for name, it in found.items() if it}
-        return CreateForm(data, hosts=self._hosts, ground=self._ground)
+        return CreateForm(data, hosts=self._hosts, ground=self._ground, originals=self._originals)
 
     def _source(self) -> Source:
         given = self.data.get("source") if self.is_bound else self.initial.get("source")
@@ -201,6 +221,10 @@ class CreateForm(Strict):
             cloud=_cloud(it),
             is_started=it.get("is_started", False),
             has_autostart=it.get("has_autostart", False),
+            original=it.get("original", ""),
+            way=it.get("way") or "copy",
+            into=it.get("into", ""),
+            has_cloud=it.get("has_cloud", False),
         )
 
 

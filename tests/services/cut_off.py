@@ -12,9 +12,12 @@ from django.utils import timezone
 from kvmweb.core.actors import Actor
 from kvmweb.core.jobs import JobState
 from kvmweb.hostlink import client
-from kvmweb.services import job_worker, jobs, works
+from kvmweb.services import job_worker, jobs, kinds, works
 from kvmweb.services.works import Work
 from kvmweb.store.models import Job
+
+CARRIED = kinds.__all__
+"""Imported, so that every kind of job is known."""
 
 
 class Killed(BaseException):

@@ -13,7 +13,7 @@ from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.jobs import JobState
 from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, Source
-from kvmweb.services import creation, creation_work, job_worker, jobs, works
+from kvmweb.services import creation, job_worker, jobs, seeding, works
 from kvmweb.services.works import Work
 from kvmweb.store.models import Job
 from tests.services import cut_off
@@ -50,7 +50,7 @@ def test_killed_anywhere_it_is_taken_back(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch, at: str, after: bool
 ) -> None:
     creator, job = asked
-    monkeypatch.setattr(creation_work, "_unsay", cut_off.die)
+    monkeypatch.setattr(seeding, "unsay", cut_off.die)
     cut_off.killed(monkeypatch, creator, job, at, after=after)
     assert Job.objects.get(pk=job).arguments["answers"] is None
     nothing_is_left(shop)

@@ -204,6 +204,8 @@ ROUTES = [
     guest("guest_clone", "clone/", ADMIN),
     guest("guest_rename", "rename/", ADMIN, "post", name="other"),
     guest("guest_delete", "delete/", ADMIN),
+    guest("guest_template", "template/", ADMIN),
+    guest("guest_untemplate", "untemplate/", ADMIN, "post"),
     listed("bin", "/bin/"),
     portal("bin_days", "/bin/days/", ADMIN, "post", days="9"),
     binned("bin_back", "back/", "get"),

@@ -1,0 +1,116 @@
+"""New guests as copies of a template or a guest, for the page that creates guests.
+
+What is copied and how is cloning's; here a wish chooses for all disks at once.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from kvmweb.access import judge
+from kvmweb.core import refs, wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.cloning import CopyPlan, Original, Way
+from kvmweb.core.errors import Invalid
+from kvmweb.core.records import GuestRecord
+from kvmweb.core.refs import Ref
+from kvmweb.core.wishes import CloudWish, GuestWish, Source
+from kvmweb.inventory import models as mirror
+from kvmweb.services import cloning, cloud_seeds, renaming, sight, templates
+from kvmweb.services.guard import guarded, sifted
+
+RIGHT = "guest.create"
+MOST = 500
+
+
+@sifted("guest.clone")
+def originals(actor: Actor, host: str, source: Source) -> list[tuple[str, str]]:
+    """UUID and name of the templates, or of the guests, of this host that this actor may copy."""
+    seen = sight.where(judge.reach(actor, "guest.clone"))
+    if judge.reach(actor, "guest.clone").is_nowhere:
+        return []
+    rows = mirror.Guest.objects.filter(seen, host=host, is_gone__in=[False])
+    wants_template = source is Source.TEMPLATE
+    found = rows.order_by("name_fold").values_list("uuid", "name", "record__template")
+    return [(uuid, name) for uuid, name, mark in found if bool(mark) is wants_template][:MOST]
+
+
+@guarded(RIGHT, is_audited=False)
+def defaults(actor: Actor, ref: Ref, original: str) -> CloudWish:
+    """ref: the host. What a template wants cloud-init to be told; nothing for what is none."""
+    record = _record(actor, ref, original)
+    mark = record.template if record else None
+    return templates.defaults(mark) if mark else CloudWish()
+
+
+@guarded(RIGHT, is_audited=False)
+def plan(actor: Actor, ref: Ref, wish: GuestWish) -> CopyPlan:
+    """ref: the host. What would be made, and what is wrong with it; nothing is made."""
+    faults = renaming.name_faults(ref.host, wish.name)
+    record = _record(actor, ref, wish.original)
+    if record is None:
+        return CopyPlan(None, {}, {**faults, "original": _("Choose one.")})
+    original = cloning.ask(actor, refs.guest(ref.host, wish.original))
+    ways = _ways(original, wish, faults)
+    if original.obstacles:
+        faults["original"] = " ".join(original.obstacles)
+    if wish.has_cloud:
+        faults.update(cloud_seeds.faults(wish.cloud))
+    if wish.into and wish.into not in {pool.uuid for pool in original.pools}:
+        faults["into"] = _("Choose a pool that you may make volumes in.")
+    return CopyPlan(
+        original=original,
+        ways=ways,
+        faults=faults,
+        machine=f"{record.virt_type.upper()}, {record.machine}",
+        vcpus=record.vcpus,
+        memory=record.memory,
+        networks=tuple(card.source or card.type for card in record.interfaces),
+    )
+
+
+@guarded(RIGHT, is_audited=False)
+def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
+    """ref: the host. The job that makes the copy. Raises Invalid (fields), and as cloning does."""
+    found = plan(actor, ref, wish)
+    if found.faults or found.original is None:
+        raise Invalid(fields=dict(found.faults))
+    try:
+        return cloning.clone(
+            actor,
+            found.original.ref,
+            name=wish.name,
+            ways={target: way.value for target, way in found.ways.items()},
+            pool=wish.into,
+            cloud=wish.cloud if wish.has_cloud else None,
+            is_started=wish.is_started,
+        )
+    except Invalid as invalid:
+        raise Invalid(fields={_field(name): it for name, it in invalid.fields.items()}) from invalid
+
+
+def _ways(original: Original, wish: GuestWish, faults: dict[str, str]) -> dict[str, Way]:
+    """Linked where that is wanted and possible; what cannot be linked is as proposed."""
+    ways = {disk.target: disk.ways[0] for disk in original.disks if disk.ways}
+    if wish.way == Way.LINK:
+        linked = {disk.target: Way.LINK for disk in original.disks if Way.LINK in disk.ways}
+        if not linked:
+            why = next((disk.reason for disk in original.disks if disk.reason), "")
+            faults["way"] = why or _("It has no disk that can be linked.")
+        ways |= linked
+    return ways
+
+
+def _record(actor: Actor, ref: Ref, uuid: str) -> GuestRecord | None:
+    """The original, where this actor may copy it."""
+    row = mirror.Guest.objects.filter(host=ref.host, uuid=uuid, is_gone=False).first()
+    if row is None or not judge.can(actor, cloning.VERB, row.ref):
+        return None
+    return wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+
+
+def _field(name: str) -> str:
+    """What the page of a new guest calls it."""
+    return "way" if name.startswith("way-") else {"pool": "into"}.get(name, name)

@@ -1,0 +1,48 @@
+"""The page of a new guest, where that is a copy of a template or of a guest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+
+from kvmweb.core import refs
+from kvmweb.core.creation import Ground
+from kvmweb.core.wishes import OF_GUESTS, GuestWish, Source
+from kvmweb.services import copies as desk
+from kvmweb.ui import cloning as face
+
+_CLOUD = {"user": "user", "keys": "keys", "packages": "packages", "user_data": "text"}
+"""Fields of the page, and what of a template's defaults they begin with."""
+
+
+def originals(request: HttpRequest, ground: Ground, source: str) -> list[tuple[str, str]]:
+    """What such a guest can be made of; nothing for the other sources."""
+    if source not in OF_GUESTS:
+        return []
+    return desk.originals(request.actor, ground.host, Source(source))  # type: ignore[attr-defined]
+
+
+def fill(request: HttpRequest, data: QueryDict, ground: Ground, *, is_new_source: bool) -> None:
+    """Begin with what the chosen template wants cloud-init to be told."""
+    source = data.get("source", "")
+    if source not in OF_GUESTS:
+        return
+    if is_new_source:
+        data["has_cloud"] = "on" if source == Source.TEMPLATE else ""
+        data["way"] = "link" if source == Source.TEMPLATE else "copy"
+    found = desk.defaults(request.actor, refs.host(ground.host), data.get("original", ""))  # type: ignore[attr-defined]
+    for field, name in _CLOUD.items():
+        data[field] = getattr(found, name)
+
+
+def context(request: HttpRequest, wish: GuestWish, ground: Ground) -> dict[str, Any]:
+    """What would be made of it, and the command that does the same."""
+    plan = desk.plan(request.actor, refs.host(ground.host), wish)  # type: ignore[attr-defined]
+    found = plan.original
+    ways = {target: way.value for target, way in plan.ways.items()}
+    return {
+        "plan": plan,
+        "lines": face.lines(found, ways, {}) if found else (),
+        "command": face.command(found, wish.name or "NAME", ways) if found else "",
+    }
