@@ -46,6 +46,7 @@ _CHANGE = [
     ("guest.edit", Kind.GUEST),
     ("guest.passthrough", Kind.GUEST),
     ("guest.create", Kind.HOST),
+    ("guest.define", Kind.HOST),
     ("guest.delete", Kind.GUEST),
     ("guest.snapshot", Kind.GUEST),
     ("guest.revert", Kind.GUEST),

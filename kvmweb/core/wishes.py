@@ -25,10 +25,15 @@ class Source(StrEnum):
     TEMPLATE = "template"
     COPY = "copy"
     """Of a guest that is no template."""
+    XML = "xml"
 
 
 OF_GUESTS = frozenset({Source.TEMPLATE, Source.COPY})
 """All but name and place comes from another guest."""
+
+
+WITHOUT_MACHINE = OF_GUESTS | {Source.XML}
+"""What asks for no processor, memory, disks and cards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +115,5 @@ class GuestWish:
     """UUID of the pool for its disks; empty leaves each beside its original."""
     has_cloud: bool = False
     """A copy is set up by cloud-init at its first boot."""
+    definition: str = ""
+    """Raw XML: for who may write it."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import uuid as uuids
 from collections import defaultdict
+
+from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.definitions import elements
@@ -93,6 +96,36 @@ def check(text: str, *, name: str, uuid: str) -> None:
         line = root.sourceline if found is None else found.sourceline
         if (root.findtext(tag) or "").strip() != wanted:
             raise errors.Invalid(f"line {line}: <{tag}> stays {wanted}")
+
+
+def named(text: str, uuid: str) -> tuple[str, str, str]:
+    """A new guest's definition as it was typed: text, name and UUID; `uuid` where it names none.
+
+    Raises Invalid with the line.
+    """
+    try:
+        root = elements.parse(text)
+    except errors.Invalid as error:
+        raise errors.Invalid(_FILE.sub("", error.detail)) from error
+    if root.tag != "domain":
+        raise errors.Invalid("line 1: the outermost element is <domain>")
+    name = root.findtext("name") or ""
+    if not name.strip():
+        raise errors.Invalid(f"line {root.sourceline}: it has no <name>")
+    if any(it.get("passwd") == KEPT for it in _screens(root)):
+        raise errors.Invalid(f"{KEPT} is no password: there is none to keep")
+    found = root.find("uuid")
+    if found is None or not (found.text or "").strip():
+        if found is None:
+            found = etree.Element("uuid")
+            root.insert(root.index(root.find("name")) + 1, found)
+        found.text = uuid
+        return elements.serialize(root), name, uuid
+    try:
+        known = str(uuids.UUID((found.text or "").strip()))
+    except ValueError as error:
+        raise errors.Invalid(f"line {found.sourceline}: not a UUID") from error
+    return text, name, known
 
 
 def lines(text: str) -> list[str]:

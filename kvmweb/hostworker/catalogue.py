@@ -162,6 +162,7 @@ CREATION: dict[str, Act] = {
     "guest.template": Act(templates.mark, CONTROL, "guest", nothing, takes_turn=True),
     "guest.clone": Act(cloning.clone, STORAGE, "guest", nothing, takes_turn=True),
     "guest.stored": Act(defining.stored),
+    "guest.define_new": Act(defining.define_new, CONTROL, "guest", nothing, takes_turn=True),
     "guest.redefine": Act(defining.redefine, CONTROL, "guest", plain, takes_turn=True),
     "guest.rename": Act(renaming.rename, CONTROL, "guest", changed, takes_turn=True),
     "guest.unclone": Act(cloning.unclone, STORAGE, "guest", changed, takes_turn=True),

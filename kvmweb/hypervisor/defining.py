@@ -7,7 +7,7 @@ import libvirt
 from kvmweb.core import errors
 from kvmweb.definitions import defining as xml
 from kvmweb.definitions import elements
-from kvmweb.hypervisor import actions, faults
+from kvmweb.hypervisor import actions, creation, faults
 
 
 def stored(connection: libvirt.virConnect, uuid: str) -> dict[str, str]:
@@ -38,6 +38,27 @@ def redefine(
         wanted = xml.taken(text, _secure(domain))
         connection.defineXMLFlags(wanted, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
         return {"hash": actions.definition_hash(domain)}
+
+
+def define_new(connection: libvirt.virConnect, uuid: str, *, text: str) -> None:
+    """Keep the definition of a guest that is not there yet, checked by libvirt's schema.
+
+    libvirt itself would put it in the place of a guest of the same name and UUID, without a word.
+    Raises: Exists (name, or uuid), Invalid.
+    """
+    _text, name, known = xml.named(text, uuid)
+    if known != uuid:
+        raise errors.Invalid("the definition of another guest")
+    with faults.translated():
+        try:
+            there = connection.lookupByUUIDString(uuid)
+        except libvirt.libvirtError as error:
+            if not faults.is_gone(error):
+                raise
+        else:
+            raise errors.Exists(name=there.name(), uuid=uuid)
+        creation.refuse_namesake(connection, name=name, uuid=uuid)
+        connection.defineXMLFlags(text, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
 
 
 def _secure(domain: libvirt.virDomain) -> str:

@@ -97,27 +97,21 @@ def clone(
     wrong = {**renaming.name_faults(ref.host, name), **(cloud_seeds.faults(cloud) if cloud else {})}
     chosen = _chosen(found, ways, wrong)
     rights = Rights.of(actor, ref)
-    disks = _disks(found, chosen, name, pool, rights, wrong)
-    if cloud:  # it has a disc of its own
-        disks = [it for it in disks if it["target"] not in _seeds(found)]
+    own = _seeds(found) if cloud else set()
+    disks = [
+        it for it in _disks(found, chosen, name, pool, rights, wrong) if it["target"] not in own
+    ]
     seed = _seed(disks, name, rights, wrong) if cloud else None
     if wrong:
         raise Invalid(fields=wrong)
     made = str(uuids.uuid4())
+    answers = cloud_seeds.files(cloud, name, copy=made) if cloud else None
     job = jobs.ask(
-        actor,
-        VERB,
-        _steps(disks, seed, name, is_started=is_started),
-        host=ref.host,
-        guest=str(ref),
-        uuid=made,
-        name=name,
-        disks=disks,
+        actor, VERB, _steps(disks, seed, name, is_started=is_started),
+        host=ref.host, guest=str(ref), uuid=made, name=name, disks=disks,
         definition_hash=definition_hash or found.definition_hash,
-        seed=wire.to_plain(seed),
-        answers=cloud_seeds.files(cloud, name, copy=made) if cloud else None,
-        is_started=is_started,
-    )
+        seed=wire.to_plain(seed), answers=answers, is_started=is_started,
+    )  # fmt: skip
     audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
     return job
 

@@ -20,7 +20,7 @@ from kvmweb.definitions import elements
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, present, sessions, sight
-from kvmweb.services.guard import guarded, open_to_all
+from kvmweb.services.guard import guarded, internal, open_to_all
 from kvmweb.store.models import GuestVersion
 
 VERB = "guest.xml"
@@ -102,7 +102,7 @@ def apply(actor: Actor, ref: Ref, *, text: str, definition_hash: str, version: i
             definition_hash=definition_hash,
         )  # fmt: skip
     except Invalid as invalid:
-        said = _("libvirt does not take it: %(what)s") % {"what": _words(invalid.detail)}
+        said = _("libvirt does not take it: %(what)s") % {"what": words(invalid.detail)}
         raise Invalid(invalid.detail, fields={"text": said}) from invalid
     audit.running().detail.update(after=found["hash"])
 
@@ -126,7 +126,8 @@ def _changes(before: str, after: str) -> str:
     return "\n".join(lines)[:4000]
 
 
-def _words(detail: str) -> str:
+@internal("a part of acts that store raw XML")
+def words(detail: str) -> str:
     """libvirt's sentence without the names of its own files."""
     lines = [line.strip() for line in detail.splitlines() if line.strip()]
     kept = [line for line in lines if "Unable to validate doc against" not in line]

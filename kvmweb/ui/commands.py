@@ -29,6 +29,11 @@ _GUEST_LINES: dict[str, str] = {
     "guest.destroy": "destroy {guest}",
     "guest.snapshot": "snapshot-create {guest} --atomic",
     "guest.delete": "undefine {guest} --managed-save --snapshots-metadata --nvram",
+    "guest.template": (
+        "metadata {guest} https://kvmweb.org/xmlns/template/1 --key kvmwebtemplate"
+        " --set <template/> --config"
+    ),
+    "guest.untemplate": "metadata {guest} https://kvmweb.org/xmlns/template/1 --remove --config",
     "guest.definition": "dumpxml {guest}",
     "console.serial": "console {guest}",
 }

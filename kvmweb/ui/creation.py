@@ -28,6 +28,7 @@ SOURCES: list[tuple[str, Text]] = [
     (Source.TEMPLATE, _("A template")),
     (Source.COPY, _("Another guest, as a copy")),
     (Source.EMPTY, _("Nothing yet")),
+    (Source.XML, _("A definition (XML)")),
 ]
 WAYS: list[tuple[str, Text]] = [
     ("copy", _("Full copies: they need nothing of the original")),
@@ -78,6 +79,11 @@ BUSES: dict[str, Text] = {
 CACHES: dict[str, Text] = {"": _("QEMU's default")}
 _PLACES: dict[str, Text] = {"hd": _("disk"), "cdrom": _("CD-ROM"), "network": _("network")}
 _DISCS = (".iso", ".img.iso")
+
+
+def sources(*, may_write_xml: bool) -> list[tuple[str, Text]]:
+    """Those that this person may use."""
+    return [it for it in SOURCES if may_write_xml or it[0] != Source.XML]
 
 
 def virt_types(ground: Ground) -> list[tuple[str, Text]]:

@@ -170,6 +170,7 @@ _VERBS: dict[str, Verb] = {
     "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
     "guest.passthrough": Verb(_("Give guests devices and folders of the host"), "cpu"),
     "guest.clone": Verb(_("Clone"), "copy", path="clone", is_forceful=True),
+    "guest.define": Verb(_("Create guests of raw XML"), "add"),
     "guest.template": Verb(_("Make a template"), "copy", path="template", is_forceful=True),
     "guest.untemplate": Verb(_("Make a guest of it"), "guest", path="untemplate", is_forceful=True),
     "guest.rename": Verb(_("Rename"), "edit", path="rename", is_forceful=True),

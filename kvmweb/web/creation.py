@@ -11,14 +11,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from kvmweb.core import refs
 from kvmweb.core.creation import Ground
 from kvmweb.core.errors import Denied, Invalid, NotFound
-from kvmweb.core.wishes import OF_GUESTS, Source
-from kvmweb.services import copies, systems
+from kvmweb.core.wishes import OF_GUESTS, WITHOUT_MACHINE, GuestWish, Source
+from kvmweb.services import copies, raw_guests, systems
 from kvmweb.services import creation as desk
 from kvmweb.services.creation_devices import DISKS_MAX
 from kvmweb.ui import creation as face
 from kvmweb.ui import xml_text
-from kvmweb.web import creation_copies, respond
-from kvmweb.web.creation_form import CARDS_MAX, ROW, CreateForm
+from kvmweb.web import creation_copies, creation_xml, respond
+from kvmweb.web.creation_form import CARDS_MAX, ROW, Choices, CreateForm
 
 DISK = {"what": "new", "size": "20 GiB", "format": "qcow2"}
 START: dict[str, Any] = {
@@ -32,34 +32,35 @@ START: dict[str, Any] = {
 }
 SYSTEMS_MAX = 60
 _SWITCHES = ("is_started", "has_autostart", "has_tpm", "has_cloud")
-Pairs = list[tuple[str, str]]
-"""Values and labels to choose from."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest) -> HttpResponse:
     """GET: the page, filled with what the address says. POST: ask for the guest."""
-    actor = request.actor  # type: ignore[attr-defined]
     data = request.POST if request.method == "POST" else None
-    given = data or request.GET
-    hosts, ground = _ground(request, given.get("host", ""))
-    originals = creation_copies.originals(request, ground, given.get("source", ""))
+    choices = _choices(request, data or request.GET)
     if data is None:
-        form = _fresh(request, hosts, ground, originals)
-        return respond.page(request, "guests/create.html", _context(request, form, ground))
-    form = CreateForm(data, hosts=hosts, ground=ground, originals=originals)
+        form = _fresh(request, choices)
+        return respond.page(request, "guests/create.html", _context(request, form, choices))
+    form = CreateForm(data, choices=choices)
     if form.is_valid():
-        wish = form.wish()
-        create = copies.create if wish.source in OF_GUESTS else desk.create
         try:
-            job = create(actor, refs.host(ground.host), wish)
-            return HttpResponseRedirect(reverse("job", args=[job]))
+            return HttpResponseRedirect(_made(request, choices.ground, form.wish()))
         except Invalid as invalid:
             form.add_invalid(invalid)
-    context = _context(request, form, ground)
+    context = _context(request, form, choices)
     further = {name: why for name, why in context["plan"].faults.items() if name not in form.errors}
     form.add_invalid(Invalid(fields=further))
     return respond.page(request, "guests/create.html", context, status=422)
+
+
+def _made(request: HttpRequest, ground: Ground, wish: GuestWish) -> str:
+    """Ask for it; where it is seen to be made. Raises Invalid."""
+    actor, ref = request.actor, refs.host(ground.host)  # type: ignore[attr-defined]
+    if wish.source is Source.XML:
+        return creation_xml.made(request, ref, wish)
+    create = copies.create if wish.source in OF_GUESTS else desk.create
+    return reverse("job", args=[create(actor, ref, wish)])
 
 
 @require_POST
@@ -67,12 +68,13 @@ def draft(request: HttpRequest) -> HttpResponse:
     """The form as it stands, one disk or card more or less, and what would be made of it."""
     data = request.POST.copy()
     act = str((data.pop("act", None) or [""])[-1])
-    hosts, ground = _ground(request, data.get("host", ""))
-    originals = creation_copies.originals(request, ground, data.get("source", ""))
+    choices = _choices(request, data)
+    if act in ("source", "host"):
+        data["original"] = ""
     if act in ("source", "original"):
-        creation_copies.fill(request, data, ground, is_new_source=act == "source")
-    form = _redrawn(data, act, hosts, ground, originals)
-    context = {**_context(request, form, ground), "is_push": True}
+        creation_copies.fill(request, data, choices.ground, is_new_source=act == "source")
+    form = _redrawn(data, act, choices)
+    context = {**_context(request, form, choices), "is_push": True}
     part = "summary" if request.GET.get("part") == "summary" else "form"
     if not request.htmx:  # type: ignore[attr-defined]
         part = ""
@@ -87,21 +89,25 @@ def find_systems(request: HttpRequest) -> HttpResponse:
     return respond.page(request, "guests/create_systems.html", context)
 
 
-def _ground(request: HttpRequest, wanted: str) -> tuple[list[tuple[str, str]], Ground]:
+def _choices(request: HttpRequest, given: QueryDict) -> Choices:
     """The hosts to choose from, and what the chosen one has. Raises Denied, NotFound."""
     actor = request.actor  # type: ignore[attr-defined]
     places = desk.places(actor)
     if not places:
         raise Denied(verb=desk.VERB)
     hosts = [(place.key, place.name) for place in places]
+    wanted = str(given.get("host", ""))
     key = wanted if wanted in dict(hosts) else places[0].key
     if wanted and key != wanted:
         raise NotFound()
-    return hosts, desk.ground(actor, refs.host(key))
+    ground = desk.ground(actor, refs.host(key))
+    originals = creation_copies.originals(request, ground, str(given.get("source", "")))
+    return Choices(hosts, ground, originals, raw_guests.may(actor, key))
 
 
-def _fresh(request: HttpRequest, hosts: Pairs, ground: Ground, originals: Pairs) -> CreateForm:
+def _fresh(request: HttpRequest, choices: Choices) -> CreateForm:
     """As the address says, with what suits for the rest."""
+    ground = choices.ground
     query = request.GET.copy()
     creation_copies.fill(request, query, ground, is_new_source=True)
     given: dict[str, Any] = {
@@ -120,9 +126,7 @@ def _fresh(request: HttpRequest, hosts: Pairs, ground: Ground, originals: Pairs)
     initial.update({f"disk-0-{name}": value for name, value in _disk(ground, pool).items()})
     initial.update({f"card-0-{name}": value for name, value in _card(ground).items()})
     rows = {"disk": disks, "card": 1 if ground.networks else 0}
-    return CreateForm(
-        None, hosts=hosts, ground=ground, originals=originals, rows=rows, initial=initial
-    )
+    return CreateForm(None, choices=choices, rows=rows, initial=initial)
 
 
 def _disk(ground: Ground, pool: str = "") -> dict[str, str]:
@@ -136,10 +140,9 @@ def _card(ground: Ground) -> dict[str, str]:
     return {"network": named.get("default") or next(iter(ground.networks), "")}
 
 
-def _redrawn(
-    data: QueryDict, act: str, hosts: Pairs, ground: Ground, originals: Pairs
-) -> CreateForm:
+def _redrawn(data: QueryDict, act: str, choices: Choices) -> CreateForm:
     """The same values, not judged yet; rows numbered anew."""
+    ground = choices.ground
     suits = {name: START[name] for name in ("vcpus", "memory", "firmware", "graphics")}
     said = {name: it for name, it in data.items() if not ROW.fullmatch(name)}
     initial: dict[str, Any] = {**suits, **said}
@@ -160,9 +163,7 @@ def _redrawn(
             values = {**(_disk(ground) if kind == "disk" else {}), **typed}
             initial.update({f"{kind}-{number}-{name}": it for name, it in values.items()})
     counts = {kind: len(rows) for kind, rows in kept.items()}
-    return CreateForm(
-        None, hosts=hosts, ground=ground, originals=originals, rows=counts, initial=initial
-    )
+    return CreateForm(None, choices=choices, rows=counts, initial=initial)
 
 
 def _kept(data: QueryDict, kind: str, act: str) -> list[dict[str, str]]:
@@ -175,17 +176,20 @@ def _kept(data: QueryDict, kind: str, act: str) -> list[dict[str, str]]:
     return [found[number] for number in sorted(found)]
 
 
-def _context(request: HttpRequest, form: CreateForm, ground: Ground) -> dict[str, Any]:
+def _context(request: HttpRequest, form: CreateForm, choices: Choices) -> dict[str, Any]:
     """The form beside what would be made of it."""
+    ground = choices.ground
     judged = form if form.is_bound else form.judged()
     judged.is_valid()
     wish = judged.wish()
     actor = request.actor  # type: ignore[attr-defined]
-    if wish.source in OF_GUESTS:
-        seen_copy = creation_copies.context(request, wish, ground)
-        faults = {**seen_copy["plan"].faults, **_wrong(judged)}
+    if wish.source in WITHOUT_MACHINE:
+        beside = creation_xml if wish.source is Source.XML else creation_copies
+        other = beside.context(request, wish, ground)
+        faults = {**other["plan"].faults, **_wrong(judged)}
         shared = {"form": form, "ground": ground, "wish": wish, "source": wish.source}
-        return {**shared, **seen_copy, "missing": _missing(form, faults)}
+        shared["is_other"] = True
+        return {**shared, **other, "missing": _missing(form, faults)}
     seen = desk.preview(actor, refs.host(ground.host), wish, ground)
     return {
         "form": form,

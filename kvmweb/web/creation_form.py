@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -13,7 +14,14 @@ from django.utils.translation import gettext_lazy
 
 from kvmweb.core import sizes
 from kvmweb.core.creation import Ground
-from kvmweb.core.wishes import OF_GUESTS, CloudWish, DiskWish, GuestWish, InterfaceWish, Source
+from kvmweb.core.wishes import (
+    WITHOUT_MACHINE,
+    CloudWish,
+    DiskWish,
+    GuestWish,
+    InterfaceWish,
+    Source,
+)
 from kvmweb.services.creation_devices import BUSES, CACHES, DISKS_MAX, FORMATS, MODELS, MODES
 from kvmweb.ui import creation as face
 from kvmweb.web.forms import Strict
@@ -60,6 +68,16 @@ def _area(label: Any, rows: int, length: int, hint: Any = "") -> forms.CharField
     return _text(label, length, hint, strip=False, widget=area)
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What this person may choose from. originals: guests that copies can be made of."""
+
+    hosts: list[tuple[str, str]]
+    ground: Ground
+    originals: list[tuple[str, str]]
+    may_write_xml: bool = False
+
+
 class CreateForm(Strict):
     """Everything about the guest but its disks and cards, which `__init__` adds."""
 
@@ -87,6 +105,7 @@ class CreateForm(Strict):
         required=False,
     )
     into = _choice(gettext_lazy("Where its disks go"), [])
+    definition = _area(gettext_lazy("Definition (XML)"), 24, 1024 * 1024)
     has_cloud = forms.BooleanField(
         label=gettext_lazy("Set up by cloud-init at its first boot"), required=False
     )
@@ -138,13 +157,11 @@ class CreateForm(Strict):
         self,
         data: Any = None,
         *,
-        hosts: list[tuple[str, str]],
-        ground: Ground,
-        originals: list[tuple[str, str]] | None = None,
+        choices: Choices,
         rows: Mapping[str, int] | None = None,
         **rest: Any,
     ) -> None:
-        self._hosts, self._ground, self._originals = hosts, ground, originals or []
+        self._choices, ground = choices, choices.ground
         self.rows = _rows(data) if data is not None else {"disk": [], "card": []}
         for kind, count in (rows or {}).items():
             self.rows[kind] = list(range(count))
@@ -154,13 +171,14 @@ class CreateForm(Strict):
         for number in self.rows["card"]:
             self.base_fields.update(_card_fields(f"card-{number}-", ground))
         super().__init__(data, **rest)
-        self._choose("host", hosts)
+        self._choose("host", choices.hosts)
         self._choose("virt_type", face.virt_types(ground))
         source = self._source()
         self._choose("image", face.images(source, ground))
-        self._choose("original", [("", _("Choose…")), *self._originals])
+        self._choose("original", [("", _("Choose…")), *choices.originals])
         self._choose("into", [("", _("Beside the originals")), *face.pools(ground)])
-        if source in OF_GUESTS:
+        self._choose("source", face.sources(may_write_xml=choices.may_write_xml))
+        if source in WITHOUT_MACHINE:
             for name in _MACHINE:
                 self.fields[name].required = False
 
@@ -171,7 +189,7 @@ class CreateForm(Strict):
         """The same as if it had been sent: what would be made of it, and what is wrong with it."""
         found = {name: self[name].value() for name in self.fields}
         data = {name: "on" if it is True else it for name, it in found.items() if it}
-        return CreateForm(data, hosts=self._hosts, ground=self._ground, originals=self._originals)
+        return CreateForm(data, choices=self._choices)
 
     def _source(self) -> Source:
         given = self.data.get("source") if self.is_bound else self.initial.get("source")
@@ -225,6 +243,7 @@ class CreateForm(Strict):
             way=it.get("way") or "copy",
             into=it.get("into", ""),
             has_cloud=it.get("has_cloud", False),
+            definition=it.get("definition", "").replace("\r\n", "\n"),
         )
 
 
