@@ -26,6 +26,7 @@ from kvmweb.hypervisor import (
     hardware,
     hosts,
     images,
+    live_copies,
     media,
     network_acts,
     nwfilters,
@@ -179,6 +180,13 @@ SNAPSHOTS: dict[str, Act] = {
     ),
 }
 
+COPIES: dict[str, Act] = {
+    "guest.copy_begin": Act(live_copies.begin, SNAPSHOT_LINES, "guest", nothing, takes_turn=True),
+    "guest.copy_progress": Act(live_copies.progress),
+    "guest.copy_end": Act(live_copies.end, SNAPSHOT_LINES, "guest", plain, takes_turn=True),
+    "guest.copy_stop": Act(live_copies.stop, SNAPSHOT_LINES, "guest", changed, takes_turn=True),
+}
+
 
 def _pool(work: Work) -> Act:
     return Act(work, STORAGE, "pool", changed, takes_turn=True)
@@ -249,6 +257,7 @@ CATALOGUE: dict[str, Act] = {
     **GUESTS,
     **CREATION,
     **SNAPSHOTS,
+    **COPIES,
     **POOLS,
     **VOLUMES,
     **NETWORKS,

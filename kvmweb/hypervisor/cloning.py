@@ -26,10 +26,12 @@ def clone(
     name: str,
     disks: list[dict[str, Any]],
     definition_hash: str = "",
+    is_running: bool = False,
     seed: dict[str, Any] | None = None,
 ) -> None:
     """Keep the definition of the clone. uuid: the clone's; source: of the original.
 
+    is_running: its disks were copied while it ran.
     seed: `{"pool", "volume"}` of the disc of its answers for cloud-init.
 
     disks: `{"target", "pool", "volume"}` of each that is not shared; no volume leaves the drive
@@ -38,7 +40,7 @@ def clone(
     """
     original = actions.find(connection, source)
     with faults.translated():
-        if original.isActive():
+        if original.isActive() and not is_running:
             raise errors.WrongState(name=original.name(), state="running")
         if definition_hash and actions.definition_hash(original) != definition_hash:
             raise errors.Conflict("the definition changed meanwhile", name=original.name())
@@ -46,8 +48,8 @@ def clone(
         text = original.XMLDesc(_STORED)
         variables = xml.nvram(text)
         own = posixpath.join(posixpath.dirname(variables), f"{uuid}_VARS.fd") if variables else ""
-        sources = {str(disk["target"]): _source(connection, disk) for disk in disks}
-        disc = _source(connection, seed) if seed else None
+        sources = {str(disk["target"]): place_of(connection, disk) for disk in disks}
+        disc = place_of(connection, seed) if seed else None
         made = xml.clone(text, uuid=uuid, name=name, sources=sources, nvram_path=own, seed=disc)
         connection.defineXMLFlags(made, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
     if variables:
@@ -63,7 +65,8 @@ def unclone(connection: libvirt.virConnect, uuid: str) -> bool:
     return creation.forget(connection, uuid)
 
 
-def _source(connection: libvirt.virConnect, disk: dict[str, Any]) -> xml.Source:
+def place_of(connection: libvirt.virConnect, disk: dict[str, Any]) -> xml.Source:
+    """The volume of a disk: `{"pool", "volume"}`; nothing where it has none."""
     if not disk.get("volume"):
         return xml.Source()
     found = volume_acts.find(connection, str(disk["pool"]), str(disk["volume"]))

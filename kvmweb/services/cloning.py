@@ -1,4 +1,4 @@
-"""Clone a guest that is shut off: what may become of each disk, and asking for it.
+"""Clone a guest, off or running: what may become of each disk, and asking for it.
 
 A clone holds all that the original holds, so whoever makes it needs the rights to make a guest
 like it: `guest.create` on the host, the rights on pools and networks that creation asks for, and
@@ -21,7 +21,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
 from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Denied, Invalid, WrongState
-from kvmweb.core.records import GuestRecord, HostState, PoolRecord
+from kvmweb.core.records import GuestRecord, GuestState, HostState, PoolRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish
 from kvmweb.definitions import cloning as xml
@@ -44,6 +44,8 @@ from kvmweb.services.guard import guarded
 from kvmweb.store.models import Host
 
 VERB = "guest.clone"
+LIVE = (GuestState.RUNNING, GuestState.BLOCKED, GuestState.PAUSED)
+"""A guest that is cloned while its process is there: QEMU answers."""
 _FILES = ("dir", "fs", "netfs")
 """Pools whose volumes are files: their names say what they are."""
 
@@ -90,7 +92,7 @@ def clone(
 
     pool: where copies go; empty leaves each beside its original. cloud: what cloud-init is told at
     its first boot, on a disc of its own; None for no such disc.
-    Raises: WrongState (it runs), Denied, Maintenance, Invalid (fields).
+    Raises: WrongState (it sleeps or crashed), Denied, Maintenance, Invalid (fields).
     """
     found = ask(actor, ref)
     _require(actor, ref, found)
@@ -105,15 +107,31 @@ def clone(
     if wrong:
         raise Invalid(fields=wrong)
     made = str(uuids.uuid4())
+    running = _running(ref)
+    for disk in disks:
+        disk["is_live"] = bool(running) and _is_written(found, disk)
     answers = cloud_seeds.files(cloud, name, copy=made) if cloud else None
     job = jobs.ask(
         actor, VERB, _steps(disks, seed, name, is_started=is_started),
         host=ref.host, guest=str(ref), uuid=made, name=name, disks=disks,
         definition_hash=definition_hash or found.definition_hash,
-        seed=wire.to_plain(seed), answers=answers, is_started=is_started,
+        seed=wire.to_plain(seed), answers=answers, is_started=is_started, running=running,
     )  # fmt: skip
     audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
     return job
+
+
+def _running(ref: Ref) -> str:
+    """Its state while it has a process, else nothing."""
+    record, _text = _known(ref)
+    return record.state.value if record.state.is_active else ""
+
+
+def _is_written(found: Original, disk: dict[str, Any]) -> bool:
+    """Copied while its guest writes to it."""
+    plan = next(it for it in found.disks if it.target == disk["target"])
+    is_own = plan.device == "disk" and not plan.is_readonly
+    return is_own and disk["way"] == Way.COPY
 
 
 def _seeds(found: Original) -> set[str]:
@@ -124,7 +142,13 @@ def _seeds(found: Original) -> set[str]:
 def _steps(
     disks: list[dict[str, Any]], seed: NewVolume | None, name: str, *, is_started: bool
 ) -> list[works.Step]:
-    found = [works.waiting(disk["way"], disk["name"]) for disk in disks if disk["name"]]
+    live = ", ".join(disk["name"] for disk in disks if disk["is_live"])
+    found = [works.waiting("copy-live", live)] if live else []
+    found += [
+        works.waiting(disk["way"], disk["name"])
+        for disk in disks
+        if disk["name"] and not disk["is_live"]
+    ]
     found += [works.waiting("seed", seed.name)] if seed else []
     found.append(works.waiting("define", name))
     return [*found, works.waiting("start", name)] if is_started else found
@@ -157,7 +181,7 @@ def _require(actor: Actor, ref: Ref, found: Original) -> None:
     if not judge.can(actor, creation.VERB, refs.host(ref.host)):
         raise Denied(verb=creation.VERB, ref=str(ref))
     record, _text = _known(ref)
-    if record.state.is_active:
+    if record.state.is_active and record.state not in LIVE:
         raise WrongState(name=record.name, state=record.state)
     maintenance.require_open(ref.host)
     if found.obstacles:
@@ -168,8 +192,10 @@ def _obstacles(
     actor: Actor, ref: Ref, record: GuestRecord, traits: xml.Traits, disks: Iterable[DiskPlan]
 ) -> Iterable[str]:
     """What stands in the way of every clone, in sentences."""
-    if record.state.is_active:
-        yield _("The guest is running. Shut it down first: its disks change while it runs.")
+    if record.state.is_active and record.state not in LIVE:
+        yield _("It can be cloned while it runs, is paused, or is shut off.")
+    if record.state.is_active and record.next_disks != record.disks:
+        yield _("Changes of its disks are pending. Shut it down first: the clone would mix both.")
     if not record.is_persistent:
         yield _("The guest has no stored definition. It is gone when it stops.")
     up = mirror.HostMirror.objects.filter(host=ref.host, state=HostState.UP)
@@ -202,6 +228,16 @@ def _cards(actor: Actor, ref: Ref, record: GuestRecord) -> Iterable[str]:
 
 
 def _notes(record: GuestRecord, traits: xml.Traits) -> Iterable[str]:
+    if record.state.is_active and record.is_agent_connected:
+        yield _(
+            "It runs on: its disks are copied as they are at one moment, in which its agent holds"
+            " its file systems still. What is in its memory is not cloned."
+        )
+    elif record.state.is_active:
+        yield _(
+            "It runs on: its disks are copied as they are at one moment, as after a power cut. It"
+            " is paused for that moment. What is in its memory is not cloned."
+        )
     if record.has_saved_state:
         yield _("Its saved state is not cloned: the disks are as after a power cut.")
     if record.snapshots:

@@ -80,6 +80,7 @@ def plans(
             is_readonly=disk.is_readonly or disk.device == "cdrom",
             is_shareable=disk.target in traits.shareable,
             has_autostart=record.has_autostart,
+            is_active=record.state.is_active,
         )
         ways, reason = _ways(actor, facts, rights)
         held: dict[str, Any] = row.record if row else {}
@@ -103,6 +104,7 @@ class _Facts:
     is_readonly: bool
     is_shareable: bool
     has_autostart: bool
+    is_active: bool
 
 
 def _ways(actor: Actor, facts: _Facts, rights: Rights) -> Parts:
@@ -118,7 +120,8 @@ def _ways(actor: Actor, facts: _Facts, rights: Rights) -> Parts:
     shared = facts.is_readonly or facts.is_removable or facts.is_shareable
     share = shared and (rights.attach.covers(pool) or rights.may_write_xml)
     reason = _content_fault(actor, pool, facts.row)
-    copy = not reason and rights.clone.covers(pool) and bool(rights.pools)
+    is_at_rest = not facts.is_active or not (facts.is_readonly or facts.is_removable)
+    copy = not reason and is_at_rest and rights.clone.covers(pool) and bool(rights.pools)
     link, why_not = _may_link(facts, pool, rights)
     ways = (
         *((Way.SHARE,) if share and facts.is_readonly else ()),
@@ -143,6 +146,8 @@ def _may_link(facts: _Facts, pool: Ref, rights: Rights) -> tuple[bool, str]:
         return False, _("Only qcow2 and raw files can be linked.")
     if row.record["is_encrypted"]:
         return False, _("An encrypted disk cannot be linked.")
+    if facts.is_active:
+        return False, _("It cannot be linked while the guest runs and writes to it.")
     if facts.has_autostart:
         return False, _(
             "It cannot be linked: the original starts with the host, and would change under the"

@@ -13,7 +13,14 @@ from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Problem
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, creation_volumes, maintenance, seeding, volume_works
+from kvmweb.services import (
+    audit,
+    creation_volumes,
+    live_copying,
+    maintenance,
+    seeding,
+    volume_works,
+)
 from kvmweb.services.works import Arguments, Work, carries, undoes
 
 VERB = "guest.clone"
@@ -33,8 +40,12 @@ def _clone(work: Work, arguments: Arguments) -> None:
         maintenance.require_open(host)
         if arguments.get("answers"):
             work.undo("guest.unsay", job=str(work.job_id))
+        live = [disk for disk in arguments["disks"] if disk.get("is_live")]
+        if live:
+            _live(work, original, live, arguments)
         for disk in arguments["disks"]:
-            _disk(work, host, disk)
+            if not disk.get("is_live"):
+                _disk(work, host, disk)
         if arguments.get("seed"):
             seeding.lay(work, host, arguments["seed"], arguments["answers"])
         with work.step("define", arguments["name"]):
@@ -49,6 +60,18 @@ def _clone(work: Work, arguments: Arguments) -> None:
         seeding.unsay(job=str(work.job_id))
     work.made(made)
     audit.note(work.actor, VERB, made, name=arguments["name"], of=str(original))
+
+
+def _live(work: Work, original: Ref, disks: list[dict[str, Any]], arguments: Arguments) -> None:
+    """Those that a running guest writes to, all at once."""
+    for disk in disks:
+        work.require("volume.clone", refs.pool(original.host, disk["source_pool"]))
+        work.require("volume.create", refs.pool(original.host, disk["pool"]))
+    names = ", ".join(disk["name"] for disk in disks)
+    with work.step("copy-live", names):
+        is_running = arguments["running"] == "running"
+        how = live_copying.copy(work, original, disks, is_running=is_running)
+    audit.note(work.actor, VERB, original, act=f"held-{how}", name=arguments["name"])
 
 
 def _disk(work: Work, host: str, disk: dict[str, Any]) -> None:
@@ -85,6 +108,7 @@ def _define(work: Work, arguments: Arguments, original: Ref, made: Ref) -> None:
             for disk in arguments["disks"]
         ],
         seed=_seed(arguments.get("seed")),
+        is_running=bool(arguments.get("running")),
     )
 
 

@@ -132,7 +132,7 @@ def _to_template(facts: Facts) -> Obstacle:
     """Its disks are at rest, and stay so."""
     if facts.is_template:
         return Obstacle.TEMPLATE
-    return Obstacle.SAVED_STATE if facts.has_saved_state else _to_clone(facts)
+    return Obstacle.SAVED_STATE if facts.has_saved_state else _to_rest(facts)
 
 
 def _from_template(facts: Facts) -> Obstacle:
@@ -149,6 +149,15 @@ def _to_snapshot(facts: Facts) -> Obstacle:
 
 
 def _to_clone(facts: Facts) -> Obstacle:
+    """Off, or with a QEMU that answers, which copies the disks as they are at one moment."""
+    if facts.state in RUNNING or facts.state is GuestState.PAUSED:
+        if not facts.is_persistent:
+            return Obstacle.TRANSIENT
+        return Obstacle.NONE if facts.is_answering else Obstacle.NOT_ANSWERING
+    return _to_rest(facts)
+
+
+def _to_rest(facts: Facts) -> Obstacle:
     """Its disks are at rest only while it is off."""
     if not facts.is_persistent:
         return Obstacle.TRANSIENT
@@ -158,7 +167,7 @@ def _to_clone(facts: Facts) -> Obstacle:
 def _to_rename(facts: Facts) -> Obstacle:
     """libvirt refuses a saved state (9.0); it takes snapshots, whose definitions keep the old name
     and would bring it back by a revert."""
-    found = _to_clone(facts)
+    found = _to_rest(facts)
     if found is not Obstacle.NONE:
         return found
     if facts.has_saved_state:

@@ -64,6 +64,7 @@ STEPS: dict[str, Text] = {
     "start-pool": _("Start the pool"),
     "fill": _("Create and fill"),
     "copy": _("Copy"),
+    "copy-live": _("Copy while it runs"),
     "link": _("Make the linked disk"),
     "switch": _("Switch over to the copy"),
     "wipe": _("Overwrite"),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from kvmweb.core import refs
 from kvmweb.core.cloning import Original
 from kvmweb.core.errors import Invalid, Problem
+from kvmweb.core.wishes import CloudWish
 from kvmweb.services import cloning as desk
 from kvmweb.ui import cloning as face
 from kvmweb.ui import links
@@ -26,6 +27,13 @@ class CloneForm(Strict):
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=255, strip=False)
     pool = forms.ChoiceField(label=gettext_lazy("Where copies go"), required=False)
+    has_cloud = forms.BooleanField(
+        label=gettext_lazy("Begin anew inside, by cloud-init"), required=False
+    )
+    hostname = forms.CharField(
+        label=gettext_lazy("Host name"), max_length=253, required=False,
+        help_text=gettext_lazy("Empty: as the clone is called."),
+    )  # fmt: skip
     definition_hash = forms.CharField(required=False, widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, data: object = None, *, found: Original, **rest: object) -> None:
@@ -61,6 +69,7 @@ def clone(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
                 ways=form.ways(found),
                 pool=wanted["pool"],
                 definition_hash=wanted["definition_hash"],
+                cloud=CloudWish(hostname=wanted["hostname"]) if wanted["has_cloud"] else None,
             )
             return respond.done(request, to=reverse("job", args=[job]))
         except Invalid as invalid:

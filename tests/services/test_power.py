@@ -34,7 +34,6 @@ OK, OFF, ON = Obstacle.NONE, Obstacle.NOT_RUNNING, Obstacle.RUNNING
 UP = Obstacle.NOT_OFF
 P, D, S, C = Obstacle.PAUSED, Obstacle.SHUTTING_DOWN, Obstacle.SUSPENDED, Obstacle.CRASHED
 NP, NS, NA = Obstacle.NOT_PAUSED, Obstacle.NO_SAVED_STATE, Obstacle.NO_AGENT
-UP = Obstacle.NOT_OFF
 STATES = [
     GuestState.SHUT_OFF, GuestState.NO_STATE, GuestState.RUNNING, GuestState.BLOCKED,
     GuestState.PAUSED, GuestState.SHUTTING_DOWN, GuestState.SUSPENDED, GuestState.CRASHED,
@@ -61,7 +60,9 @@ EXPECTED = {
     "guest.describe":       (OK,) * 8,
     "guest.edit":           (OK,) * 8,
     "guest.snapshot":       (OK,) * 8,
-    "guest.clone":          (OK, OK, *(UP,) * 6),
+    "guest.clone":          (OK, OK, OK, OK, OK, UP, UP, UP),
+    "guest.template":       (OK, OK, *(UP,) * 6),
+    "guest.untemplate":     (Obstacle.NO_TEMPLATE,) * 8,
     "guest.rename":         (OK, OK, *(UP,) * 6),
     "guest.delete":         (OK,) * 8,
 }  # fmt: skip
@@ -74,6 +75,15 @@ def obstacle(word: str, **facts: object) -> Obstacle:
 @pytest.mark.parametrize("word", TABLE)
 def test_every_verb_in_every_state(word: str) -> None:
     assert tuple(obstacle(word, state=state) for state in STATES) == EXPECTED[word]
+
+
+def test_a_template_does_nothing_but_serve_for_new_guests() -> None:
+    facts = {"state": GuestState.SHUT_OFF, "is_template": True}
+    found = {word: obstacle(word, **facts) for word in TABLE}
+    kept = {"guest.start", "guest.start_paused", "guest.restore", "guest.start_fresh"}
+    kept |= {"guest.autostart", "guest.snapshot", "guest.template"}
+    assert {word for word, why in found.items() if why is Obstacle.TEMPLATE} == kept
+    assert found["guest.untemplate"] is found["guest.clone"] is Obstacle.NONE
 
 
 @pytest.mark.parametrize("word", TABLE)
@@ -119,7 +129,7 @@ def test_to_start_afresh_both_rights_are_needed() -> None:
 def test_the_table_knows_only_verbs_that_the_judge_knows() -> None:
     assert set(power.RIGHTS) <= set(VERBS)
     assert {TABLE[word].right for word in presses.WORDS & set(TABLE)} <= set(power.RIGHTS)
-    assert set(power.RIGHTS) - {"guest.clone", "guest.delete"} <= ROLES["editor"]
+    assert set(power.RIGHTS) - {"guest.clone", "guest.template", "guest.delete"} <= ROLES["editor"]
     assert set(power.RIGHTS) <= ROLES["creator"]
 
 
