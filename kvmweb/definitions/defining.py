@@ -117,8 +117,9 @@ def named(text: str, uuid: str) -> tuple[str, str, str]:
     found = root.find("uuid")
     if found is None or not (found.text or "").strip():
         if found is None:
-            found = etree.Element("uuid")
-            root.insert(root.index(root.find("name")) + 1, found)
+            found, before = etree.Element("uuid"), root.find("name")
+            found.tail = before.tail
+            root.insert(root.index(before) + 1, found)
         found.text = uuid
         return elements.serialize(root), name, uuid
     try:

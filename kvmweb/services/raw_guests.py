@@ -38,6 +38,8 @@ class RawPlan:
     uuid: str
     found: Definition | None
     faults: Mapping[str, str]
+    is_named: bool = False
+    """It names its UUID itself; else it gets one when it is defined."""
 
 
 @sifted(VERB)
@@ -60,7 +62,8 @@ def plan(actor: Actor, ref: Ref, text: str) -> RawPlan:
     if len(text.encode()) > defining.SIZE_MAX:
         return RawPlan(text, "", None, {"definition": _("The XML is larger than 1 MiB.")})
     try:
-        text, name, uuid = xml.named(text, str(uuids.uuid4()))
+        own = str(uuids.uuid4())
+        text, name, uuid = xml.named(text, own)
         found = parsing.parse(text)
     except Invalid as invalid:
         said = _("This XML cannot be stored: %(what)s") % {"what": invalid.detail}
@@ -74,7 +77,7 @@ def plan(actor: Actor, ref: Ref, text: str) -> RawPlan:
         faults["definition"] = _there(name, uuid, name)
     if ref.host in maintenance.resting():
         faults["host"] = _("This host is in maintenance: no guest is made there.")
-    return RawPlan(text, uuid, found, faults)
+    return RawPlan(text, uuid, found, faults, is_named=uuid != own)
 
 
 @guarded(VERB)

@@ -97,7 +97,7 @@ class CreateForm(Strict):
         1000,
         gettext_lazy("console=ttyS0 makes a text installer appear on the serial console."),
     )
-    original = _choice(gettext_lazy("Made of"), [])
+    original = _choice(gettext_lazy("Copied from"), [])
     way = forms.ChoiceField(
         label=gettext_lazy("Its disks"),
         choices=face.WAYS,

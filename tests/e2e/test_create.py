@@ -261,7 +261,7 @@ def test_a_guest_is_deleted_with_its_own_disk_after_its_name_is_typed(
         page.wait_for_timeout(500)
     expect(disk).to_be_checked()
     page.screenshot(path=screenshots / "delete.png")
-    page.get_by_label("For good").check()
+    page.locator("[name=where][value=good]").check()
     page.get_by_label("Force it off first").check()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".field-error")).to_contain_text("This is not its name")
