@@ -7,7 +7,10 @@ everything but its disks and this. Who may delete a guest may do all of this wit
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,11 +19,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
-from kvmweb.core import wire
+from kvmweb.core import refs, wire
 from kvmweb.core.actors import PORTAL, Actor
-from kvmweb.core.bins import Bin, Binned, BinnedVolume
-from kvmweb.core.errors import Denied, Exists, Invalid, NotFound, Problem, WrongState
+from kvmweb.core.bins import Bin, BinMark, Binned, BinnedVolume
+from kvmweb.core.errors import Busy, Denied, Exists, Invalid, NotFound, Problem, WrongState
 from kvmweb.core.jobs import JobState
+from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
@@ -36,7 +40,7 @@ from kvmweb.services import (
     works,
 )
 from kvmweb.services.guard import guarded, internal, sifted
-from kvmweb.services.works import Arguments, Work, carries
+from kvmweb.services.works import Arguments, Work, carries, undoes
 from kvmweb.store.models import Host, Job
 
 log = logging.getLogger(__name__)
@@ -54,8 +58,7 @@ def list_(actor: Actor) -> Bin:
     """Every guest in the bin that this actor may delete, those that go first first."""
     rev, reach = mirror.Revision.current(), judge.reach(actor, RIGHT)
     found = [] if reach.is_nowhere else list(_rows().filter(sight.where(reach))[:MOST])
-    hosts = dict(Host.objects.values_list("key", "name"))
-    rows = sorted((_binned(actor, row, hosts) for row in found), key=lambda one: one.at)
+    rows = sorted(_in_short(found), key=lambda one: one.at)
     return Bin(
         rows=tuple(rows),
         days=retention.days(),
@@ -68,9 +71,10 @@ def list_(actor: Actor) -> Bin:
 @guarded(RIGHT, is_audited=False)
 def show(actor: Actor, ref: Ref) -> Binned:
     """One of them, with its disks, for the question. Raises NotFound."""
-    row = _row(ref)
-    hosts = dict(Host.objects.filter(key=ref.host).values_list("key", "name"))
-    return _binned(actor, row, hosts, proposed=_free_name(row))
+    row = _rows().filter(host=ref.host, uuid=ref.id).first()
+    if row is None:
+        raise NotFound(ref=str(ref))
+    return _whole(actor, row)
 
 
 @guarded(RIGHT)
@@ -101,11 +105,13 @@ def purge(actor: Actor, ref: Ref) -> UUID:
 
 @carries(VERB)
 def _purge(work: Work, arguments: Arguments) -> None:
-    """The definition first: what is cut off after it is said in the audit, disk by disk."""
+    """The definition, then its disks. What is cut off between the two is finished later."""
     ref = Ref.parse(arguments["guest"])
     if not judge.can(work.actor, RIGHT, ref):
         raise Denied(verb=RIGHT)
-    name = arguments["name"]
+    name, reach = arguments["name"], judge.reach(work.actor, "volume.delete")
+    mine = [it for it in arguments["volumes"] if reach.covers(refs.pool(ref.host, it["pool"]))]
+    work.undo("guest.finish_purge", host=ref.host, volumes=mine)
     try:
         with work.step("undefine", name):
             client.call(ref.host, "guest.purge", deadline_s=deletion.FORGET_S, uuid=ref.id)
@@ -116,20 +122,28 @@ def _purge(work: Work, arguments: Arguments) -> None:
     deletion.drop_all(work, ref, arguments["volumes"])
 
 
+@undoes("guest.finish_purge")
+def _finish(*, host: str, volumes: list[dict[str, str]]) -> None:
+    """Forward, for there is no way back. While the guest is there, its disks are in use: so
+    nothing goes that can still be brought back."""
+    for volume in volumes:
+        with suppress(Busy, NotFound):
+            client.call(
+                host, "volume.delete", deadline_s=deletion.VOLUME_S, uuid=volume["pool"],
+                name=volume["name"],
+            )  # fmt: skip
+
+
 @internal("the clockwork")
 def sweep() -> None:
     """Ask for the end of what has been in the bin for all its days, in the portal's own name."""
     before = timezone.now() - retention.span()
-    hosts = dict(Host.objects.values_list("key", "name"))
     up = set(mirror.HostMirror.objects.filter(state="up").values_list("host", flat=True))
-    over = [
-        found
-        for row in _rows().filter(host__in=up)
-        if (found := _binned(PORTAL, row, hosts)).at < before and not found.is_active
-    ]
+    rows = {row.ref: row for row in _rows().filter(host__in=up)}
+    over = [it for it in _in_short(rows.values()) if it.at < before and not it.is_active]
     for found in sorted(over, key=lambda one: one.at)[:AT_ONCE]:
         if not _is_tried(found.ref):
-            job = _ask(PORTAL, found)
+            job = _ask(PORTAL, _whole(PORTAL, rows[found.ref]))
             audit.note(PORTAL, RIGHT, found.ref, act="days-over", job=str(job))
 
 
@@ -167,39 +181,48 @@ def _rows() -> QuerySet[mirror.Guest]:
     return mirror.Guest.objects.filter(is_binned=True)
 
 
-def _row(ref: Ref) -> mirror.Guest:
-    row = _rows().filter(host=ref.host, uuid=ref.id).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    return row
+def _in_short(rows: Iterable[mirror.Guest]) -> Iterator[Binned]:
+    """Without their disks: a few queries for each host, not for each guest."""
+    names, span = dict(Host.objects.values_list("key", "name")), retention.span()
+    by_host: defaultdict[str, list[tuple[mirror.Guest, GuestRecord]]] = defaultdict(list)
+    for row in rows:
+        by_host[row.host].append((row, present.record(row)))
+    for host, held in by_host.items():
+        sources = {disk.source for _row, record in held for disk in record.disks if disk.source}
+        volumes = deletion.volumes_of(host, sources)
+        for row, record in held:
+            own = {it.pk: it for disk in record.disks if (it := volumes.get(disk.source))}
+            size = sum(volume.capacity for volume in own.values())
+            yield _binned(row, record, names.get(host, host), span, size)
 
 
 def _binned(
-    actor: Actor, row: mirror.Guest, hosts: dict[str, str], *, proposed: str = ""
+    row: mirror.Guest, record: GuestRecord, host_name: str, span: timedelta, size: int
 ) -> Binned:
-    record = present.record(row)
-    mark = record.bin
-    if mark is None:
-        raise NotFound(ref=str(row.ref))
-    disks = deletion.choices(actor, row.ref, record.disks)
-    wanted = {(volume.pool, volume.name) for volume in mark.volumes}
-    going = [disk for disk in disks if (disk.pool, disk.name) in wanted and not disk.is_shared]
+    mark = record.bin or BinMark(row.name, 0.0)
     at = datetime.fromtimestamp(mark.at, UTC)
     return Binned(
         ref=row.ref,
         name=row.name,
-        host_name=hosts.get(row.host, row.host),
+        host_name=host_name,
         by=mark.by,
         at=at,
-        until=at + retention.span(),
+        until=at + span,
         stored_name=record.name,
         is_bound=record.name == row.name,
         is_active=record.state.is_active,
-        size=sum(disk.capacity for disk in disks),
-        disks=disks,
-        going=tuple(going),
-        proposed_name=proposed,
+        size=size,
     )
+
+
+def _whole(actor: Actor, row: mirror.Guest) -> Binned:
+    """With each disk, and which of them go when it does."""
+    record = present.record(row)
+    disks = deletion.choices(actor, row.ref, record.disks)
+    wanted = {(it.pool, it.name) for it in (record.bin.volumes if record.bin else ())}
+    going = [disk for disk in disks if (disk.pool, disk.name) in wanted and not disk.is_shared]
+    [short] = _in_short([row])
+    return replace(short, disks=disks, going=tuple(going), proposed_name=_free_name(row))
 
 
 def _free_name(row: mirror.Guest) -> str:

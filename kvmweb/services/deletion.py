@@ -177,16 +177,16 @@ def _chosen(found: Deletion, wanted: set[str]) -> list[DiskChoice]:
 @internal("a part of acts on all disks of a guest")
 def choices(actor: Actor, ref: Ref, disks: tuple[DiskRecord, ...]) -> tuple[DiskChoice, ...]:
     """Each disk once, with the volume that it is and what else needs that."""
-    volumes = _volumes(ref.host, {disk.source for disk in disks if disk.source})
+    held = volumes_of(ref.host, {disk.source for disk in disks if disk.source})
     pools = {row.uuid: row.name for row in mirror.Pool.objects.filter(host=ref.host, is_gone=False)}
-    users = _users(actor, ref, {it.uuid: it for it in volumes.values()}.values(), pools)
+    users = _users(actor, ref, {it.uuid: it for it in held.values()}.values(), pools)
     reach = judge.reach(actor, "volume.delete")
     found: dict[str, DiskChoice] = {}
     for disk in disks:
         if not disk.source or disk.source in found:
             continue
         choice = DiskChoice(disk.target, disk.source, disk.device, is_readonly=disk.is_readonly)
-        volume = volumes.get(disk.source)
+        volume = held.get(disk.source)
         if volume is not None:
             names, hidden = users.get(volume.uuid, ((), 0))
             choice = DiskChoice(
@@ -207,7 +207,8 @@ def choices(actor: Actor, ref: Ref, disks: tuple[DiskRecord, ...]) -> tuple[Disk
     return tuple(found.values())
 
 
-def _volumes(host: str, sources: set[str]) -> dict[str, mirror.Volume]:
+@internal("a part of acts on disks of guests")
+def volumes_of(host: str, sources: set[str]) -> dict[str, mirror.Volume]:
     """Source of a disk, as its definition says, to the volume that it is."""
     named = [source.partition("/") for source in sources if not source.startswith("/")]
     wanted = Q(place__in=sources) | Q(alias_place__in=sources)

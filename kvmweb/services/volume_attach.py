@@ -10,7 +10,15 @@ from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, image_locks, sight, templates, volume_reach, volumes
+from kvmweb.services import (
+    audit,
+    image_locks,
+    sight,
+    templates,
+    volume_reach,
+    volume_users,
+    volumes,
+)
 from kvmweb.services.guard import guarded, sifted
 
 BUSES = ("virtio", "scsi", "sata")
@@ -52,7 +60,9 @@ def attach(
     templates.require_none(guest)
     if bus not in BUSES or device not in ("disk", "cdrom"):
         raise Invalid("no such bus or device")
-    volume_reach.require(actor, ref, volumes.volume_row(ref, volume), "volume.attach")
+    held = volumes.volume_row(ref, volume)
+    volume_users.refuse_kept(volumes.pool_row(ref), held)
+    volume_reach.require(actor, ref, held, "volume.attach")
     audit.running().detail.update(volume=row.record.name, guest=str(guest))
     found = client.call(
         ref.host, "guest.attach_disk", uuid=guest.id, pool=ref.id, volume=row.record.name,

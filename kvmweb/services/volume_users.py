@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from kvmweb.access import judge
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
+from kvmweb.core.errors import Busy
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.core.volume_lists import User, Users
@@ -116,6 +117,20 @@ def places(pool_name: str, volume: mirror.Volume) -> tuple[str, ...]:
     """Every name under which a guest or an image may know this volume."""
     named = mirror.place(f"{pool_name}/{volume.name}")
     return tuple(place for place in (volume.place, named, volume.alias_place) if place)
+
+
+@internal("a condition of acts that would change a volume, or give it to another guest")
+def refuse_kept(pool: mirror.Pool, volume: mirror.Volume) -> None:
+    """A disk of a template, or of a guest in the recycle bin, stays as it is. Raises Busy."""
+    uses = mirror.DiskUse.objects.filter(
+        mirror.HOLDS, host=pool.host, place__in=places(pool.name, volume), device="disk",
+        is_readonly=False,
+    )  # fmt: skip
+    for name, is_binned, template in uses.values_list(
+        "guest__name", "guest__is_binned", "guest__record__template"
+    ):
+        if is_binned or template:
+            raise Busy(users=in_bin(name) if is_binned else name)
 
 
 @internal("words for a sentence")
