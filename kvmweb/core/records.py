@@ -12,8 +12,8 @@ from enum import StrEnum
 from kvmweb.core.bins import BinMark
 from kvmweb.core.networks import Lease, NetworkSpec
 from kvmweb.core.snapshots import SnapshotRecord
-from kvmweb.core.tuning import CpuModel, Tuning
 from kvmweb.core.templates import TemplateMark
+from kvmweb.core.tuning import CpuModel, Tuning
 
 
 class GuestState(StrEnum):

@@ -76,23 +76,6 @@ def build(
     return elements.serialize(disk)
 
 
-def destination(kind: str, place: str, image_format: str) -> str:
-    """Where a running disk is mirrored to, as virDomainBlockCopy takes it."""
-    disk = etree.Element("disk", type=kind)
-    disk.append(_source(kind, place, ""))
-    etree.SubElement(disk, "driver", type=image_format or "raw")
-    return elements.serialize(disk)
-
-
-def level(xml: str) -> frozenset[str]:
-    """Targets of the disks whose mirror holds all that they do. Raises Invalid."""
-    return frozenset(
-        attribute(disk, "target", "dev")
-        for disk in elements.parse(xml).iterfind("devices/disk")
-        if attribute(disk, "mirror", "ready") == "yes"
-    )
-
-
 def has_agent(xml: str) -> bool:
     """Whether the guest agent of this running definition is there. Raises Invalid."""
     found = elements.parse(xml).iterfind("devices/channel/target[@name='org.qemu.guest_agent.0']")

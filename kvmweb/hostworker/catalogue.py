@@ -181,10 +181,10 @@ SNAPSHOTS: dict[str, Act] = {
 }
 
 COPIES: dict[str, Act] = {
-    "guest.copy_begin": Act(live_copies.begin, SNAPSHOT_LINES, "guest", nothing, takes_turn=True),
-    "guest.copy_progress": Act(live_copies.progress),
-    "guest.copy_end": Act(live_copies.end, SNAPSHOT_LINES, "guest", plain, takes_turn=True),
-    "guest.copy_stop": Act(live_copies.stop, SNAPSHOT_LINES, "guest", changed, takes_turn=True),
+    "guest.mirror_begin": Act(live_copies.begin, SNAPSHOT_LINES, "guest", nothing, takes_turn=True),
+    "guest.mirror_progress": Act(live_copies.progress),
+    "guest.mirror_cut": Act(live_copies.end, SNAPSHOT_LINES, "guest", plain, takes_turn=True),
+    "guest.mirror_stop": Act(live_copies.stop, SNAPSHOT_LINES, "guest", changed, takes_turn=True),
 }
 
 

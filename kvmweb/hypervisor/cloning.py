@@ -48,8 +48,8 @@ def clone(
         text = original.XMLDesc(_STORED)
         variables = xml.nvram(text)
         own = posixpath.join(posixpath.dirname(variables), f"{uuid}_VARS.fd") if variables else ""
-        sources = {str(disk["target"]): place_of(connection, disk) for disk in disks}
-        disc = place_of(connection, seed) if seed else None
+        sources = {str(disk["target"]): _source(connection, disk) for disk in disks}
+        disc = _source(connection, seed) if seed else None
         made = xml.clone(text, uuid=uuid, name=name, sources=sources, nvram_path=own, seed=disc)
         connection.defineXMLFlags(made, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
     if variables:
@@ -65,8 +65,7 @@ def unclone(connection: libvirt.virConnect, uuid: str) -> bool:
     return creation.forget(connection, uuid)
 
 
-def place_of(connection: libvirt.virConnect, disk: dict[str, Any]) -> xml.Source:
-    """The volume of a disk: `{"pool", "volume"}`; nothing where it has none."""
+def _source(connection: libvirt.virConnect, disk: dict[str, Any]) -> xml.Source:
     if not disk.get("volume"):
         return xml.Source()
     found = volume_acts.find(connection, str(disk["pool"]), str(disk["volume"]))

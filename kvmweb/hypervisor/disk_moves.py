@@ -16,7 +16,7 @@ from kvmweb.definitions import disk_sources as xml
 from kvmweb.definitions import volumes as volume_xml
 from kvmweb.hypervisor import actions, changing, disks, faults, pools, volume_acts
 
-_COPY = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
+COPY = libvirt.VIR_DOMAIN_BLOCKCOPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCKCOPY_TRANSIENT_JOB
 PIVOT_S = 20.0
 _FORMLESS = ("", "iso", "none", "unknown")
 
@@ -40,8 +40,8 @@ def begin(
             raise errors.WrongState(name=domain.name(), state="shut-off")
         if xml.source(domain.XMLDesc(0), target) != source:
             raise errors.Conflict("the disk changed meanwhile", name=domain.name())
-        place = _place(connection, pool, volume)
-        domain.blockCopy(target, xml.destination(place), {}, _COPY)
+        place = place_of(connection, pool, volume)
+        domain.blockCopy(target, xml.destination(place), {}, COPY)
 
 
 def progress(connection: libvirt.virConnect, uuid: str, *, target: str) -> CopyProgress:
@@ -73,7 +73,7 @@ def pivot(
     """
     domain = actions.find(connection, uuid)
     with pools.translated():
-        place = _place(connection, pool, volume)
+        place = place_of(connection, pool, volume)
         domain.blockJobAbort(target, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
         until = time.monotonic() + PIVOT_S
         while xml.source(domain.XMLDesc(0), target) != place[1]:
@@ -102,7 +102,7 @@ def repoint(
     with pools.translated():
         if domain.isActive():
             raise errors.WrongState(name=domain.name(), state="running")
-        place = _place(connection, pool, volume)
+        place = place_of(connection, pool, volume)
         changing.store(connection, domain, lambda text: xml.point(text, target, place))
 
 
@@ -116,7 +116,7 @@ def abandon(
         domain = None
     with pools.translated():
         if domain is not None and domain.isActive():
-            _stop(domain, target)
+            stop(domain, target)
         try:
             found = volume_acts.find(connection, pool, volume)
         except errors.NotFound:
@@ -129,7 +129,7 @@ def abandon(
     return True
 
 
-def _stop(domain: libvirt.virDomain, target: str) -> None:
+def stop(domain: libvirt.virDomain, target: str) -> None:
     """End the copy, if there is one; what was mirrored stays where it was."""
     try:
         if domain.blockJobInfo(target, 0):
@@ -139,7 +139,7 @@ def _stop(domain: libvirt.virDomain, target: str) -> None:
             raise
 
 
-def _place(connection: libvirt.virConnect, pool: str, volume: str) -> xml.Place:
+def place_of(connection: libvirt.virConnect, pool: str, volume: str) -> xml.Place:
     """Of a volume with a path, in its format."""
     found = volume_acts.find(connection, pool, volume)
     kind, path, _name = disks.source(connection, pool, found)

@@ -14,10 +14,11 @@ from typing import Any
 import libvirt
 
 from kvmweb.core import errors
-from kvmweb.definitions import disks as xml
-from kvmweb.hypervisor import actions, cloning, faults
+from kvmweb.core.disk_moves import CopyProgress
+from kvmweb.definitions import disk_sources as xml
+from kvmweb.definitions import disks as devices
+from kvmweb.hypervisor import actions, disk_moves, faults
 
-_COPY = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
 FROZEN, PAUSED, STILL = "frozen", "paused", "still"
 """How the guest was held while the mirrors were cut; still: it was paused anyway."""
 
@@ -37,18 +38,18 @@ def begin(connection: libvirt.virConnect, uuid: str, *, disks: list[dict[str, An
                 target = str(disk["target"])
                 if domain.blockJobInfo(target, 0):
                     raise errors.Busy("a disk of it is being copied already")
-                place = cloning.place_of(connection, disk)
-                made = xml.destination(place.type, place.path, place.format)
-                domain.blockCopy(target, made, None, _COPY)
+                place = disk_moves.place_of(connection, str(disk["pool"]), str(disk["volume"]))
+                domain.blockCopy(target, xml.destination(place), {}, disk_moves.COPY)
                 begun.append(target)
         except BaseException:
-            _abort(domain, begun)
+            for target in begun:
+                disk_moves.stop(domain, target)
             raise
 
 
-def progress(connection: libvirt.virConnect, uuid: str, *, targets: list[str]) -> dict[str, Any]:
-    """`{"done", "total", "is_level"}` in bytes. Raises Conflict when a mirror has ended by itself,
-    as when the guest stopped or its copy's pool is full."""
+def progress(connection: libvirt.virConnect, uuid: str, *, targets: list[str]) -> CopyProgress:
+    """Of all of them together. Raises Conflict when a mirror has ended by itself, as when the guest
+    stopped or its copy's pool is full."""
     domain = actions.find(connection, uuid)
     done = total = 0
     with faults.translated():
@@ -59,15 +60,15 @@ def progress(connection: libvirt.virConnect, uuid: str, *, targets: list[str]) -
             if not found:
                 raise errors.Conflict(f"the copy of {target} ended early", name=domain.name())
             done, total = done + int(found["cur"]), total + int(found["end"])
-        level = xml.level(domain.XMLDesc(0))
-    return {"done": done, "total": total, "is_level": level.issuperset(targets)}
+        is_ready = _are_level(domain, targets)
+    return CopyProgress(done, total, is_ready=is_ready)
 
 
 def end(connection: libvirt.virConnect, uuid: str, *, targets: list[str]) -> str:
     """Cut all mirrors at one moment; how the guest was held meanwhile."""
     domain = actions.find(connection, uuid)
     with faults.translated(), _held(domain) as how:
-        if not xml.level(domain.XMLDesc(0)).issuperset(targets):
+        if not _are_level(domain, targets):
             raise errors.Conflict("a copy is not level", name=domain.name())
         for target in targets:
             domain.blockJobAbort(target, 0)
@@ -86,7 +87,8 @@ def stop(
         if not domain.isActive():
             return False
         found = [target for target in targets if _has_job(domain, target)]
-        _abort(domain, found)
+        for target in found:
+            disk_moves.stop(domain, target)
         if is_running:
             _release(domain)
     except libvirt.libvirtError as error:
@@ -117,7 +119,7 @@ def _held(domain: libvirt.virDomain) -> Iterator[str]:
 
 def _freeze(domain: libvirt.virDomain) -> bool:
     """By its agent; False where none answers, or some file system cannot be frozen."""
-    if not xml.has_agent(domain.XMLDesc(0)):
+    if not devices.has_agent(domain.XMLDesc(0)):
         return False
     try:
         domain.fsFreeze(None, 0)
@@ -132,7 +134,7 @@ def _release(domain: libvirt.virDomain) -> None:
     """Whoever was at it died while it held the guest."""
     if domain.state(0)[0] == libvirt.VIR_DOMAIN_PAUSED:
         domain.resume()
-    elif xml.has_agent(domain.XMLDesc(0)):
+    elif devices.has_agent(domain.XMLDesc(0)):
         try:
             domain.fsThaw(None, 0)
         except libvirt.libvirtError as error:
@@ -140,9 +142,9 @@ def _release(domain: libvirt.virDomain) -> None:
                 raise
 
 
-def _abort(domain: libvirt.virDomain, targets: list[str]) -> None:
-    for target in targets:
-        domain.blockJobAbort(target, 0)
+def _are_level(domain: libvirt.virDomain, targets: list[str]) -> bool:
+    text = domain.XMLDesc(0)
+    return all(xml.is_mirrored(text, target) for target in targets)
 
 
 def _has_job(domain: libvirt.virDomain, target: str) -> bool:

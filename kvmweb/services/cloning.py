@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import pools as types
-from kvmweb.core import refs
+from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
 from kvmweb.core.creation import NewVolume

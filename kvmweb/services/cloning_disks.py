@@ -130,6 +130,8 @@ def _ways(actor: Actor, facts: _Facts, rights: Rights) -> Parts:
         *((Way.SHARE,) if share and not facts.is_readonly else ()),
         *((Way.EMPTY,) if facts.is_removable else ()),
     )
+    if not reason and not is_at_rest:
+        reason = _("It is not copied while the guest runs.")
     if not reason and not copy:
         reason = _("You may not copy volumes of this pool, or make any.")
     return ways, reason or why_not

@@ -10,15 +10,15 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
-from kvmweb.core import refs, wire
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import CopyPlan, Original, Way
-from kvmweb.core.errors import Invalid
+from kvmweb.core.errors import Invalid, NotFound
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish, GuestWish, Source
 from kvmweb.inventory import models as mirror
-from kvmweb.services import cloning, cloud_seeds, renaming, sight, templates
+from kvmweb.services import cloning, cloud_seeds, present, renaming, sight, templates
 from kvmweb.services.guard import guarded, sifted
 
 RIGHT = "guest.create"
@@ -105,10 +105,13 @@ def _ways(original: Original, wish: GuestWish, faults: dict[str, str]) -> dict[s
 
 def _record(actor: Actor, ref: Ref, uuid: str) -> GuestRecord | None:
     """The original, where this actor may copy it."""
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=uuid, is_gone=False).first()
-    if row is None or not judge.can(actor, cloning.VERB, row.ref):
+    guest = refs.guest(ref.host, uuid)
+    if not uuid or not judge.can(actor, cloning.VERB, guest):
         return None
-    return wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+    try:
+        return present.record(present.guest(guest))
+    except NotFound:
+        return None
 
 
 def _field(name: str) -> str:

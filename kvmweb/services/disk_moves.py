@@ -24,7 +24,7 @@ from kvmweb.core.records import DiskRecord, GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.definitions import cloning as xml
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, cloning_disks, deletion, jobs, present, works
+from kvmweb.services import audit, cloning_disks, deletion, jobs, present, templates, works
 from kvmweb.services.cloning_disks import Rights
 from kvmweb.services.guard import guarded
 
@@ -66,6 +66,7 @@ def move(
     Raises: Invalid (fields), Denied, NotFound, HostDown.
     """
     present.reachable(ref)
+    templates.require_none(ref)
     found = ask(actor, ref, target)
     if found.obstacles:
         raise Invalid(fields={"": " ".join(found.obstacles)})

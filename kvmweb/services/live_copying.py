@@ -9,7 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from kvmweb.core import wire
 from kvmweb.core.creation import NewVolume
+from kvmweb.core.disk_moves import CopyProgress
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import creation_volumes
@@ -36,26 +38,30 @@ def copy(work: Work, original: Ref, disks: Disks, *, is_running: bool) -> str:
         )  # fmt: skip
         creation_volumes.make(work, host, wanted)
     guest: dict[str, Any] = {"uuid": original.id, "targets": targets}
-    work.undo("guest.copy_stop", host=host, is_running=is_running, **guest)
+    work.undo("guest.mirror_stop", host=host, is_running=is_running, **guest)
     client.call(
-        host, "guest.copy_begin", deadline_s=BEGIN_S, uuid=original.id,
+        host, "guest.mirror_begin", deadline_s=BEGIN_S, uuid=original.id,
         disks=[
             {"target": disk["target"], "pool": disk["pool"], "volume": disk["name"]}
             for disk in disks
         ],
     )  # fmt: skip
-    while not (found := client.call(host, "guest.copy_progress", **guest))["is_level"]:
-        work.report(int(found["done"]), int(found["total"]))
+    while not (found := _progress(host, guest)).is_ready:
+        work.report(found.done, found.total)
         time.sleep(LOOK_S)
-    work.report(int(found["total"]), int(found["total"]))
-    how = client.call(host, "guest.copy_end", deadline_s=END_S, **guest)
+    work.report(found.total, found.total)
+    how = client.call(host, "guest.mirror_cut", deadline_s=END_S, **guest)
     work.withdraw()
     return str(how)
 
 
-@undoes("guest.copy_stop")
+def _progress(host: str, guest: dict[str, Any]) -> CopyProgress:
+    return wire.from_plain(CopyProgress, client.call(host, "guest.mirror_progress", **guest))
+
+
+@undoes("guest.mirror_stop")
 def _stop(*, host: str, uuid: str, targets: list[str], is_running: bool) -> None:
     client.call(
-        host, "guest.copy_stop", deadline_s=END_S, uuid=uuid, targets=targets,
+        host, "guest.mirror_stop", deadline_s=END_S, uuid=uuid, targets=targets,
         is_running=is_running,
     )  # fmt: skip

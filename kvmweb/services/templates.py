@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Invalid, NotFound, WrongState
+from kvmweb.core.errors import Invalid, WrongState
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.templates import TemplateMark
 from kvmweb.core.wishes import CloudWish
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, cloud_seeds
+from kvmweb.services import audit, cloud_seeds, present
 from kvmweb.services.guard import guarded, internal
 
 VERB = "guest.template"
@@ -28,7 +28,7 @@ VERB = "guest.template"
 @guarded(VERB, is_audited=False)
 def ask(actor: Actor, ref: Ref) -> GuestRecord:
     """The guest that is to become one, or is one. Raises NotFound."""
-    return _record(ref)
+    return present.record(present.guest(ref))
 
 
 @guarded(VERB)
@@ -37,7 +37,7 @@ def make(actor: Actor, ref: Ref, defaults: CloudWish, *, definition_hash: str = 
 
     Raises: WrongState (it runs, or its state is saved), Invalid (fields), Conflict, HostDown.
     """
-    found = _record(ref)
+    found = present.record(present.guest(ref))
     if found.state.is_active:
         raise WrongState(name=found.name, state=found.state)
     wrong = cloud_seeds.faults(defaults)
@@ -61,7 +61,7 @@ def make(actor: Actor, ref: Ref, defaults: CloudWish, *, definition_hash: str = 
 @guarded(VERB)
 def unmake(actor: Actor, ref: Ref) -> None:
     """A guest again. Linked clones stay protected: it does not start while there are any."""
-    _record(ref)
+    present.guest(ref)
     audit.tell(act="untemplate")
     client.call(ref.host, VERB, uuid=ref.id, mark=None)
 
@@ -78,10 +78,3 @@ def require_none(ref: Ref) -> None:
     found = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False)
     if found.values_list("record__template", flat=True).first():
         raise Invalid(fields={"": _("It is a template: its disks stay as they are.")})
-
-
-def _record(ref: Ref) -> GuestRecord:
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    return wire.from_plain(GuestRecord, {**row.record, "xml": ""})

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from kvmweb.core import refs
 from kvmweb.core.creation import Ground
-from kvmweb.core.errors import Invalid
+from kvmweb.core.errors import Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import GuestWish
+from kvmweb.services import guest_page
 from kvmweb.services import raw_guests as desk
 from kvmweb.ui import commands, links, xml_text
 
@@ -25,6 +27,10 @@ def made(request: HttpRequest, ref: Ref, wish: GuestWish) -> str:
         wish.definition,
         is_started=wish.is_started,
     )
+    try:
+        guest_page.name(request.actor, guest)  # type: ignore[attr-defined]
+    except NotFound:  # the mirror takes its time
+        return reverse("guests")
     return links.of(guest)
 
 

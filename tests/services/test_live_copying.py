@@ -115,11 +115,9 @@ def test_nothing_is_linked_to_what_runs(admin: Actor, busy: Ref) -> None:
 @pytest.mark.parametrize(
     ("at", "after"),
     [
-        ("volume.create#2", True),
-        ("guest.copy_begin", True),
-        ("guest.copy_progress", True),
-        ("guest.copy_end", False),
-        ("guest.copy_end", True),
+        ("guest.mirror_begin", True),
+        ("guest.mirror_cut", False),
+        ("guest.mirror_cut", True),
         ("guest.clone", True),
     ],
 )
@@ -138,7 +136,7 @@ def test_a_host_lost_meanwhile_is_cleaned_when_it_is_back(
 ) -> None:
     job = cloning.clone(admin, busy, name="doomed", ways=WAYS)
     with monkeypatch.context() as patch:
-        cut(patch, "guest.copy_progress", shop.kill, after=True)
+        cut(patch, "guest.mirror_progress", shop.kill, after=True)
         job_worker.run.call(str(job))
     assert jobs.show(admin, job).state is JobState.FAILED
     shop.start()
@@ -156,7 +154,7 @@ def test_a_guest_that_stops_meanwhile_fails_the_clone_alone(
         shop.lab.virsh("destroy", "first")
 
     with monkeypatch.context() as patch:
-        cut(patch, "guest.copy_begin", stop, after=True)
+        cut(patch, "guest.mirror_begin", stop, after=True)
         job_worker.run.call(str(job))
     assert [step.problem for step in jobs.show(admin, job).steps] == ["conflict", ""]
     assert sorted(shop.volumes()) == ["data.qcow2", "first.qcow2"]
@@ -172,4 +170,4 @@ def test_what_was_held_by_a_worker_that_died_is_let_go(
     live_copying._stop(**undo, is_running=True)
     live_copying._stop(**undo, is_running=True)
     assert shop.lab.state("first") == "running"
-    assert client.call(KEY, "guest.copy_stop", **NOBODY) == {"changed": False}
+    assert client.call(KEY, "guest.mirror_stop", **NOBODY) == {"changed": False}
