@@ -75,6 +75,13 @@ def nvram(xml: str) -> str:
     return attribute(found, "source", "file") or (found.text or "").strip()
 
 
+def with_nvram(xml: str, path: str) -> str:
+    """The same with its firmware's variables in this file. Raises Invalid."""
+    root = elements.parse(xml)
+    _nvram(root, path)
+    return elements.serialize(root)
+
+
 def clone(
     xml: str,
     *,

@@ -157,7 +157,7 @@ CREATION: dict[str, Act] = {
     "guest.start_installer": Act(creation.start_installer, CONTROL, "guest", changed, True),
     "guest.resize": Act(sizing.resize, CONTROL, "guest", plain, takes_turn=True),
     "guest.delete": Act(creation.delete, CONTROL, "guest", nothing, takes_turn=True),
-    "guest.bin": Act(bins.put, CONTROL, "guest", nothing, takes_turn=True),
+    "guest.bin": Act(bins.put, STORAGE, "guest", nothing, takes_turn=True),
     "guest.unbin": Act(bins.take_out, CONTROL, "guest", nothing, takes_turn=True),
     "guest.purge": Act(bins.purge, CONTROL, "guest", changed, takes_turn=True),
     "guest.template": Act(templates.mark, CONTROL, "guest", nothing, takes_turn=True),

@@ -6,6 +6,7 @@ the guest. Each function may be called again after it was cut off.
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from typing import Any
 
@@ -15,7 +16,17 @@ from kvmweb.core import errors, wire
 from kvmweb.core.bins import BinMark
 from kvmweb.definitions import bins as xml
 from kvmweb.definitions import cloning
-from kvmweb.hypervisor import actions, creation, faults, metadata, renaming
+from kvmweb.hypervisor import (
+    actions,
+    changing,
+    creation,
+    faults,
+    firmware_files,
+    metadata,
+    renaming,
+)
+
+log = logging.getLogger(__name__)
 
 NAME_MAX = 180
 """libvirt makes file names of a guest's name."""
@@ -36,8 +47,10 @@ def put(connection: libvirt.virConnect, uuid: str, *, mark: dict[str, Any]) -> N
         if domain.autostart():
             domain.setAutostart(0)
         name = aside(domain.name(), uuid)
-        if domain.name() != name and not is_bound(domain):
-            domain.rename(name, 0)
+        if domain.name() != name:
+            _unbind(connection, domain)
+            if not is_bound(domain):
+                domain.rename(name, 0)
 
 
 def take_out(connection: libvirt.virConnect, uuid: str, *, name: str) -> None:
@@ -87,10 +100,38 @@ def aside(name: str, uuid: str) -> str:
 def is_bound(domain: libvirt.virDomain) -> bool:
     """Something of it is kept under its name: libvirt would not find it under another one, and a
     new guest of that name would."""
-    if domain.hasManagedSaveImage(0) or renaming.has_snapshots(domain):
-        return True
-    variables = cloning.nvram(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-    return posixpath.basename(variables).startswith(domain.name())
+    return _has_past(domain) or bool(_named_variables(domain))
+
+
+def _unbind(connection: libvirt.virConnect, domain: libvirt.virDomain) -> None:
+    """Its firmware's variables go to a file that bears its UUID, where no snapshot names them.
+
+    Where that is not possible it keeps its name.
+    """
+    variables, uuid = _named_variables(domain), domain.UUIDString()
+    if not variables or _has_past(domain):
+        return
+    own = firmware_files.own(variables, uuid)
+    firmware_files.leave(connection, uuid)
+    try:
+        firmware_files.copy(connection, variables, own, uuid)
+        changing.store(connection, domain, lambda text: cloning.with_nvram(text, own))
+        firmware_files.delete(connection, variables, uuid)
+    except errors.HostDown:
+        raise
+    except errors.Problem as problem:
+        log.warning("%s keeps its name in the bin: %s", uuid, problem.detail)
+
+
+def _has_past(domain: libvirt.virDomain) -> bool:
+    """A saved state, or snapshots, whose definitions name it as it is called now."""
+    return bool(domain.hasManagedSaveImage(0)) or renaming.has_snapshots(domain)
+
+
+def _named_variables(domain: libvirt.virDomain) -> str:
+    """The file of its firmware's variables, where that is called as the guest is."""
+    found = cloning.nvram(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    return found if posixpath.basename(found).startswith(domain.name()) else ""
 
 
 def _mark(domain: libvirt.virDomain) -> BinMark | None:

@@ -127,6 +127,36 @@ def test_saved_state_and_snapshots_come_back_under_the_name_they_are_kept_under(
     assert (record.has_saved_state, record.snapshots) == (True, 1)
 
 
+def test_the_firmwares_variables_are_its_own_and_its_name_is_free(
+    shop: Workshop, admin: Actor
+) -> None:
+    folder, inside = shop.lab.folder / "lib/nvram-of-bin", "/var/lib/libvirt/nvram-of-bin"
+    folder.mkdir()
+    try:
+        (folder / "code.fd").write_bytes(bytes(4096))
+        (folder / "web01_VARS.fd").write_bytes(b"boot order" * 512)
+        ref = shop.define("web01", kernel=False)
+        text = shop.lab.virsh("dumpxml", "--inactive", "web01")
+        named = (
+            f"<loader readonly='yes' type='pflash'>{inside}/code.fd</loader>"
+            f"<nvram>{inside}/web01_VARS.fd</nvram></os>"
+        )
+        (folder / "web01.xml").write_text(text.replace("</os>", named))
+        shop.lab.virsh("define", str(folder / "web01.xml"))
+        binned(shop, admin, ref)
+        assert not bins.show(admin, ref).is_bound
+        assert f"{inside}/{ref.id}_VARS.fd" in shop.lab.virsh("dumpxml", ref.id)
+        held = {it.name for it in folder.iterdir()}
+        assert held == {"code.fd", "web01.xml", f"{ref.id}_VARS.fd"}
+        assert (folder / f"{ref.id}_VARS.fd").read_bytes().startswith(b"boot order")
+        assert "kvmweb-nvram" not in shop.lab.virsh("pool-list", "--all", "--name")
+    finally:
+        shop.lab.clear()
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
 def test_a_running_guest_is_forced_off_on_its_way_into_the_bin(
     shop: Workshop, admin: Actor
 ) -> None:
