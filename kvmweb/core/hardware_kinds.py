@@ -241,6 +241,23 @@ BALLOON = Kind(
     can_remove=False,
     option="memballoon",
 )  # fmt: skip
+MEMORY = Kind(
+    "dimm",
+    "memory",
+    marks=(("@model", "dimm"),),
+    writes=(("target/node", "0"),),
+    fields=(
+        Field("size", ("target/size",), tuple(str(2**power) for power in range(17, 26)), "1048576",
+              option="target.size"),
+    ),
+    most=0,
+    is_live=True,
+    needs="memory.slots:yes",
+    can_edit=False,
+    option="memdev",
+    options=("dimm", "target.node=0"),
+)  # fmt: skip
+"""size: KiB, 128 MiB to 32 GiB."""
 SHARE = Kind(
     "virtiofs",
     "filesystem",
@@ -343,8 +360,8 @@ OTHER = Kind("other", "", most=0, can_add=False, can_edit=False, fields=(
 
 KINDS: tuple[Kind, ...] = (
     GRAPHICS, SPICE, VIDEO, INPUT_BUILT_IN, INPUT, SOUND, SERIAL, AGENT_CHANNEL, CLIPBOARD, CHANNEL,
-    RNG, WATCHDOG, PANIC, TPM, TPM_HOST, VSOCK, BALLOON, SHARE, SHARE_9P, USB_DEVICE, PCI_DEVICE,
-    MDEV_DEVICE, HOST_DEVICE, REDIRECTION, CONTROLLER, AUDIO,
+    RNG, WATCHDOG, PANIC, TPM, TPM_HOST, VSOCK, BALLOON, MEMORY, SHARE, SHARE_9P, USB_DEVICE,
+    PCI_DEVICE, MDEV_DEVICE, HOST_DEVICE, REDIRECTION, CONTROLLER, AUDIO,
 )  # fmt: skip
 """In the order of the card; of one element the first whose marks fit."""
 ADDABLE: dict[str, Kind] = {kind.name: kind for kind in KINDS if kind.can_add}

@@ -102,6 +102,14 @@ class Startup:
 
 
 @dataclass(frozen=True, slots=True)
+class Banks:
+    """Room for memory that is added later. limit: bytes, with what it has; slots: of devices."""
+
+    limit: int = 0
+    slots: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FirmwareChoice:
     """kind: bios, efi or secure. has_variables: it was started and keeps what it was told then."""
 
@@ -109,7 +117,7 @@ class FirmwareChoice:
     has_variables: bool = False
 
 
-Part = Processor | Placement | Backing | Clock | Startup | FirmwareChoice
+Part = Processor | Placement | Backing | Clock | Startup | FirmwareChoice | Banks
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ class Tuning:
     clock: Clock = Clock()
     startup: Startup = Startup()
     firmware: FirmwareChoice = FirmwareChoice()
+    banks: Banks = Banks()
 
 
 PARTS: dict[str, type[Part]] = {
@@ -131,6 +140,7 @@ PARTS: dict[str, type[Part]] = {
     "clock": Clock,
     "startup": Startup,
     "firmware": FirmwareChoice,
+    "banks": Banks,
 }
 
 

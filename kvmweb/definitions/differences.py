@@ -22,6 +22,7 @@ _TUNING = {
     "processor": {"cpu"},
     "placement": {"cputune", "numatune"},
     "backing": {"memoryBacking"},
+    "banks": {"maxMemory", "cpu"},
     "clock": {"clock"},
     "startup": {"os", "on_poweroff", "on_reboot", "on_crash"},
 }

@@ -15,7 +15,7 @@ from lxml import etree
 from kvmweb.core import errors, hardware_kinds
 from kvmweb.core.hardware import Device, Field, Kind, Pair
 from kvmweb.core.hardware_kinds import ELSEWHERE, KINDS, OTHER
-from kvmweb.definitions import elements, host_devices, pending
+from kvmweb.definitions import banks, elements, host_devices, pending
 from kvmweb.definitions.elements import Element
 
 LIVE = "now"
@@ -95,6 +95,8 @@ def add(xml: str, kind: Kind, values: Mapping[str, str]) -> str:
         holder.append(made)
     if kind.wants_shared_memory:
         _share_memory(root)
+    if kind.tag == "memory":
+        banks.grow(root)
     return elements.serialize(root)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from lxml import etree
 
 from kvmweb.core.tuning import Processor
+from kvmweb.definitions import banks
 from kvmweb.definitions.elements import Element, attribute, number, text
 
 _TOPOLOGY = ("sockets", "dies", "cores", "threads")
@@ -39,17 +42,22 @@ def edit(root: Element, wanted: Processor) -> None:
 
 
 def fit(root: Element, count: int) -> bool:
-    """Give the topology as many sockets as make this many CPUs, which are the most it can have.
+    """Give topology and NUMA cell this many CPUs, which are the most that the guest can have.
 
     Both at once: libvirt refuses one without the other. False where nothing was to do.
     """
-    before = _topology(root)
-    if not before or Processor(topology=before).count == count:
+    before, cell = _topology(root), banks.cell_of(root)
+    is_other = bool(before) and Processor(topology=before).count != count
+    cpus = f"0-{count - 1}" if count > 1 else "0"
+    if not is_other and (cell is None or cell.get("cpus") == cpus):
         return False
-    _sockets, dies, cores, threads = before
-    rest = dies * cores * threads
-    is_even = count % rest == 0
-    _set_topology(root.find("cpu"), (count // rest, *before[1:]) if is_even else (count, 1, 1, 1))
+    if is_other:
+        rest = math.prod(before[1:])
+        is_even = count % rest == 0
+        wanted = (count // rest, *before[1:]) if is_even else (count, 1, 1, 1)
+        _set_topology(root.find("cpu"), wanted)
+    if cell is not None:
+        cell.set("cpus", cpus)
     most = root.find("vcpu")
     now = number(most.get("current"), number(most.text))
     most.text = str(count)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from kvmweb.core.tuning import (
     Backing,
+    Banks,
     Clock,
     FirmwareChoice,
     Part,
@@ -15,10 +16,19 @@ from kvmweb.core.tuning import (
     Startup,
     Tuning,
 )
-from kvmweb.definitions import backing, clock, elements, firmware, placement, processor, startup
+from kvmweb.definitions import (
+    backing,
+    banks,
+    clock,
+    elements,
+    firmware,
+    placement,
+    processor,
+    startup,
+)
 from kvmweb.definitions.elements import Element
 
-P = TypeVar("P", Processor, Placement, Backing, Clock, Startup, FirmwareChoice)
+P = TypeVar("P", Processor, Placement, Backing, Clock, Startup, FirmwareChoice, Banks)
 
 _READS: dict[type[Part], Callable[[Element], Part]] = {
     Processor: processor.read,
@@ -27,6 +37,7 @@ _READS: dict[type[Part], Callable[[Element], Part]] = {
     Clock: clock.read,
     Startup: startup.read,
     FirmwareChoice: firmware.read,
+    Banks: banks.read,
 }
 _EDITS: dict[type[Part], Callable[[Element, Any], None]] = {
     Processor: processor.edit,
@@ -35,6 +46,7 @@ _EDITS: dict[type[Part], Callable[[Element, Any], None]] = {
     Clock: clock.edit,
     Startup: startup.edit,
     FirmwareChoice: firmware.edit,
+    Banks: banks.edit,
 }
 
 
@@ -42,7 +54,7 @@ def of(root: Element) -> Tuning:
     """All parts of one definition."""
     return Tuning(
         processor.read(root), placement.read(root), backing.read(root), clock.read(root),
-        startup.read(root), firmware.read(root),
+        startup.read(root), firmware.read(root), banks.read(root),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import time
 import libvirt
 
 from kvmweb.core import errors
-from kvmweb.definitions import guests, tuning
+from kvmweb.definitions import banks, guests, tuning
 from kvmweb.hypervisor import actions, changing, faults
 
 LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
@@ -45,17 +45,19 @@ def resize(
     with faults.translated():
         if not domain.isPersistent():
             raise errors.WrongState("a transient guest has no stored definition")
-        _fit_topology(connection, domain, vcpus_max)
+        is_fitted = _fit_topology(connection, domain, vcpus_max)
+        when = _vcpus(domain, vcpus, vcpus_max)
         return {
-            "vcpus": _vcpus(domain, vcpus, vcpus_max),
+            "vcpus": NOW if is_fitted and when == SAME else when,
             "memory": _memory(domain, memory // 1024, memory_max // 1024),
         }
 
 
-def _fit_topology(connection: libvirt.virConnect, domain: libvirt.virDomain, most: int) -> None:
+def _fit_topology(connection: libvirt.virConnect, domain: libvirt.virDomain, most: int) -> bool:
     """A topology of another number of CPUs would be refused: the number goes along with it."""
-    if domain.vcpusFlags(CONFIG | VCPU_MAXIMUM) != most:
-        changing.store(connection, domain, lambda text: tuning.fit_topology(text, most))
+    if domain.vcpusFlags(CONFIG | VCPU_MAXIMUM) == most:
+        return False
+    return changing.store(connection, domain, lambda text: tuning.fit_topology(text, most))
 
 
 def _vcpus(domain: libvirt.virDomain, count: int, most: int) -> str:
@@ -83,7 +85,7 @@ def _memory(domain: libvirt.virDomain, wanted: int, most: int) -> str:
     if most != before[1]:
         if wanted < before[0]:
             domain.setMemoryFlags(wanted, CONFIG)
-        domain.setMemoryFlags(most, CONFIG | MEMORY_MAXIMUM)
+        _store_most(domain, most)
     if _stored(domain)[0] != wanted:
         domain.setMemoryFlags(wanted, CONFIG)
     if not domain.isActive():
@@ -96,6 +98,15 @@ def _memory(domain: libvirt.virDomain, wanted: int, most: int) -> str:
     if live_most != most or wanted > live_most:
         return NEXT
     return SAME if before == (wanted, most) else NOW
+
+
+def _store_most(domain: libvirt.virDomain, most: int) -> None:
+    """libvirt's own call refuses a guest with a NUMA cell: its memory is the cell's."""
+    text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    if banks.fit(text, most * 1024) == text:
+        domain.setMemoryFlags(most, CONFIG | MEMORY_MAXIMUM)
+    else:
+        changing.store(domain.connect(), domain, lambda whole: banks.fit(whole, most * 1024))
 
 
 def _stored(domain: libvirt.virDomain) -> tuple[int, int]:

@@ -216,10 +216,13 @@ def _offers(row: mirror.Guest, host: mirror.HostMirror | None) -> tuple[str, ...
     """What its host can give a guest of its kind; empty where the host does not say."""
     if host is None or not host.record:
         return ()
+    record = present.record(row)
+    room = ("memory.slots:yes",) if record.next_tuning.banks.slots else ("memory:no",)
     domains = wire.from_plain(HostRecord, host.record).domains
     virt_type = row.record.get("virt_type")
     found = next((it for it in domains if it.virt_type == virt_type), None)
-    return found.offers if found else domains[0].offers if domains else ()
+    told = found.offers if found else domains[0].offers if domains else ()
+    return (*told, *room)
 
 
 def _obstacle(actor: Actor, ref: Ref, host: mirror.HostMirror | None) -> Obstacle:

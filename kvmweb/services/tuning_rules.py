@@ -9,10 +9,11 @@ from zoneinfo import available_timezones
 
 from django.utils.translation import gettext as _
 
-from kvmweb.core import tuning
+from kvmweb.core import sizes, tuning
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.tuning import (
     Backing,
+    Banks,
     Clock,
     FirmwareChoice,
     Part,
@@ -25,6 +26,8 @@ from kvmweb.services.guard import internal
 
 SHARES = (2, 262_144)
 QUOTA = (1_000, 17_592_186_044_415)
+SLOTS = 256
+"""What QEMU has at most."""
 PERIOD = (1_000, 1_000_000)
 """What control groups take. Microseconds."""
 _FEATURE = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
@@ -172,6 +175,22 @@ def _firmware(wanted: FirmwareChoice, record: GuestRecord, choices: TuningChoice
     return {}
 
 
+def _banks(wanted: Banks, record: GuestRecord, choices: TuningChoices) -> Faults:
+    if not wanted.slots:
+        return {"limit": _("Say into how many slots.")} if wanted.limit else {}
+    found: Faults = {}
+    if not 1 <= wanted.slots <= SLOTS:
+        found["slots"] = _("1 to %(n)d.") % {"n": SLOTS}
+    host = sum(cell.memory for cell in choices.cells)
+    if wanted.limit <= record.memory_max:
+        found["limit"] = _("More than the guest has already: %(size)s.") % {
+            "size": sizes.typed(record.memory_max)
+        }
+    elif host and wanted.limit > host:
+        found["limit"] = _("More than the host has.")
+    return found
+
+
 def _listed(wanted: Part, allowed: dict[str, tuple[str, ...]]) -> Faults:
     return {
         name: _("Choose one of the list.")
@@ -187,4 +206,5 @@ _RULES: dict[type[Part], Callable[[Any, GuestRecord, TuningChoices], Faults]] = 
     Clock: _clock,
     Startup: _startup,
     FirmwareChoice: _firmware,
+    Banks: _banks,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
 
@@ -71,6 +72,12 @@ KINDS: dict[str, KindWords] = {
         "link",
     ),
     "balloon": KindWords(_("Memory balloon"), icon="memory"),
+    "dimm": KindWords(
+        _("Memory device"),
+        _("More memory, also while the guest runs: its system must know how to take it."),
+        "memory",
+        _("Make room for it first: see “Room for more memory” in the set-up."),
+    ),
     "virtiofs": KindWords(
         _("Shared directory (virtiofs)"),
         _("A folder of the host in the guest. Its memory becomes shared memory for that."),
@@ -115,6 +122,7 @@ FIELDS: dict[str, Text] = {
     "rom": _("Show the card's ROM"),
     "path": _("Path"),
     "device": _("Device of the host"),
+    "size": _("Size"),
 }
 OF_KIND: dict[tuple[str, str], Text] = {
     ("serial", "target"): _("Type"),
@@ -190,4 +198,6 @@ def field(kind_name: str, name: str) -> Text:
 
 def value(field_name: str, said: str) -> Text:
     """What it is called; libvirt's word where nobody has another."""
+    if field_name == "size" and said.isdigit():
+        return size(int(said) * 1024)
     return _OF_FIELD.get((field_name, said)) or VALUES.get(said, said)

@@ -35,6 +35,8 @@ _FIELDS: dict[str, Text] = {
     "page_size": gettext_lazy("Pages"),
     "is_locked": gettext_lazy("Never swapped out"),
     "is_shared": gettext_lazy("Shared memory"),
+    "limit": gettext_lazy("Room for more memory"),
+    "slots": gettext_lazy("Memory slots"),
     "offset": gettext_lazy("The clock starts at"),
     "zone": gettext_lazy("Time zone"),
     "rtc": gettext_lazy("RTC: ticks that were missed"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from kvmweb.core import tuning
 from kvmweb.core.records import GuestRecord
-from kvmweb.core.tuning import Backing, Clock, Placement, Processor, Startup
+from kvmweb.core.tuning import Backing, Banks, Clock, Placement, Processor, Startup
 from kvmweb.core.tuning_choices import TuningChoices
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
@@ -65,6 +65,7 @@ TITLES: dict[str, Text] = {
     "processor": gettext_lazy("Processor"),
     "placement": gettext_lazy("Placement on the host"),
     "backing": gettext_lazy("Memory pages"),
+    "banks": gettext_lazy("Room for more memory"),
     "clock": gettext_lazy("Clock"),
     "startup": gettext_lazy("Start and end"),
     "firmware": gettext_lazy("Firmware"),
@@ -87,6 +88,7 @@ def lines(record: GuestRecord) -> list[Line]:
         "processor": _processor(record.next_tuning.processor),
         "placement": _placement(now.placement),
         "backing": _backing(now.backing),
+        "banks": _banks(now.banks),
         "clock": _clock(now.clock),
         "startup": _startup(now.startup),
         "firmware": str(FIRMWARES.get(now.firmware.kind, now.firmware.kind)),
@@ -167,6 +169,13 @@ def _backing(now: Backing) -> str:
         words.append(_("huge pages"))
     words += [_("never swapped out")] * now.is_locked + [_("shared")] * now.is_shared
     return ", ".join(words) or _("ordinary pages")
+
+
+def _banks(now: Banks) -> str:
+    if not now.slots:
+        return _("none")
+    slots = ngettext("%(n)d slot", "%(n)d slots", now.slots) % {"n": now.slots}
+    return _("up to %(size)s, %(slots)s") % {"size": size(now.limit), "slots": slots}
 
 
 def _clock(now: Clock) -> str:

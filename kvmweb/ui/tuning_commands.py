@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kvmweb.core.details import GuestDetails
-from kvmweb.core.tuning import Backing, Clock, FirmwareChoice, Placement, Processor, Startup
+from kvmweb.core.tuning import Backing, Banks, Clock, FirmwareChoice, Placement, Processor, Startup
 from kvmweb.ui import commands
 
 
@@ -81,6 +81,14 @@ def _startup(details: GuestDetails, now: Startup) -> list[str]:
     ]
 
 
+def _banks(details: GuestDetails, now: Banks) -> list[str]:
+    most = (now.limit or 2 * details.record.memory_max) // 1024**2
+    words = [f"maxMemory={most}", f"maxMemory.slots={now.slots or 8}"]
+    last = details.record.vcpus_max - 1
+    cell = f"numa.cell0.cpus=0-{last},numa.cell0.memory={details.record.memory_max // 1024}"
+    return [_edit(details, "--memory", ",".join(words)), _edit(details, "--cpu", cell)]
+
+
 def _firmware(details: GuestDetails, now: FirmwareChoice) -> list[str]:
     words = {
         "bios": "firmware=,loader=,nvram=",
@@ -97,4 +105,5 @@ _LINES: dict[str, Callable[[GuestDetails, Any], list[str]]] = {
     "clock": _clock,
     "startup": _startup,
     "firmware": _firmware,
+    "banks": _banks,
 }

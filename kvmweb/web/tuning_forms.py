@@ -17,6 +17,7 @@ from kvmweb.core.tuning import Part, Placement
 from kvmweb.core.tuning_choices import TuningChoices
 from kvmweb.ui import tuning as face
 from kvmweb.ui.templatetags.kvmweb import size
+from kvmweb.web.creation_form import Size
 from kvmweb.web.guest_dialogs import Change
 
 MOST_PINS = 64
@@ -306,6 +307,30 @@ class StartupForm(PartForm):
             self.choose(name, face.choices(face.ENDINGS, values, getattr(self.now, name)))
 
 
+class BanksForm(PartForm):
+    """Both, or neither."""
+
+    limit = Size(
+        label=gettext_lazy("At most, with what it has"),
+        required=False,
+        help_text=gettext_lazy("A size with its unit, such as 8 GiB. Empty: no room."),
+    )
+    slots = forms.IntegerField(
+        label=gettext_lazy("Memory slots"),
+        min_value=0,
+        required=False,
+        help_text=gettext_lazy("How many memory devices can be added."),
+    )
+
+    def _initial_of(self, now: Any) -> dict[str, Any]:
+        return {"limit": now.limit or "", "slots": now.slots or ""}
+
+    def clean(self) -> dict[str, Any]:
+        """Nothing is 0."""
+        found: dict[str, Any] = super().clean() or {}
+        return found | {name: found.get(name) or 0 for name in ("limit", "slots")}
+
+
 class FirmwareForm(PartForm):
     """Before a system is installed."""
 
@@ -337,4 +362,5 @@ FORMS: dict[str, type[PartForm]] = {
     "clock": ClockForm,
     "startup": StartupForm,
     "firmware": FirmwareForm,
+    "banks": BanksForm,
 }

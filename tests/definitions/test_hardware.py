@@ -51,7 +51,8 @@ def test_one_more_changes_nothing_else_and_is_taken_out_again(name: str) -> None
     before, kind = read("guest-inactive"), ADDABLE[name]
     after = hardware.add(before, kind, SAID.get(name, {}))
     gone, come = diff(before, after)
-    assert gone == []
+    regrown = ["currentMemory [('unit', 'KiB')] 98304"] if kind.tag == "memory" else []
+    assert gone == regrown  # libvirt counts anew
     own = diff("<x/>", f"<x>{hardware.build(kind, SAID.get(name, {}))}</x>")[1]
     shared = ["memoryBacking [] ", "source [('type', 'memfd')] ", "access [('mode', 'shared')] "]
     assert sorted(come) == sorted(own + (shared if kind.wants_shared_memory else []))
@@ -59,7 +60,7 @@ def test_one_more_changes_nothing_else_and_is_taken_out_again(name: str) -> None
     found = [it for it in new if it.kind == name]
     place = hardware.place_of(after, found[-1].key)
     left = diff(before, hardware.remove(after, kind.tag, place))
-    assert left == ([], shared if kind.wants_shared_memory else [])
+    assert left == (regrown, shared if kind.wants_shared_memory else [])
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from kvmweb.core import errors
 from kvmweb.core.records import PendingChange
 from kvmweb.core.tuning import (
     Backing,
+    Banks,
     Clock,
     FirmwareChoice,
     Part,
@@ -20,7 +22,7 @@ from kvmweb.core.tuning import (
     Tuning,
     cpu_set,
 )
-from kvmweb.definitions import differences, elements, pending, placement, tuning
+from kvmweb.definitions import banks, differences, elements, pending, placement, tuning
 from tests.definitions.test_device_edits import diff, read
 
 ALL = (
@@ -34,6 +36,7 @@ TUNED = Tuning(
     Clock("timezone", "Asia/Shanghai", "catchup", "delay", "no", "no", "yes"),
     Startup("yes", "destroy", "destroy", "preserve"),
     FirmwareChoice(),
+    Banks(4 * 2**30, 8),
 )
 CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("processor", {"topology": (2, 1, 2, 1)}, {"cpu", "topology"}),
@@ -50,6 +53,8 @@ CHANGES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("clock", {"rtc": "merge", "hpet": "yes"}, {"clock", "timer"}),
     ("startup", {"boot_menu": "no"}, {"os", "bootmenu"}),
     ("startup", {"on_crash": "restart"}, {"on_crash"}),
+    ("banks", {"limit": 2**33, "slots": 4}, {"maxMemory", "cpu", "numa", "cell"}),
+    ("banks", {"limit": 0, "slots": 0}, {"maxMemory"}),
 ]
 
 
@@ -154,6 +159,19 @@ def test_what_waits_is_named_field_by_field() -> None:
         PendingChange("guest", "", "on_crash", "preserve", "restart"),
         PendingChange("guest", "", "topology", "1 1 2 2", "4 1 1 1"),
     }
+
+
+def test_a_guest_with_a_cell_keeps_its_cpus_and_memory_in_it() -> None:
+    more = elements.parse(banks.fit(read("guest-tuned"), 2 * 2**30))
+    assert more.find("cpu/numa/cell").get("memory") == more.findtext("memory") == "2097152"
+    added = "<devices><memory model='dimm'><target><size>131072</size></target></memory>"
+    text = read("guest-tuned").replace("<devices>", added)
+    assert elements.parse(banks.fit(text, 2**30)).find("cpu/numa/cell").get("memory") == "917504"
+    with pytest.raises(errors.Invalid):
+        banks.fit(text, 128 * 2**20)
+    assert banks.fit(read("guest-inactive"), 2**30) == read("guest-inactive")
+    fitted = elements.parse(tuning.fit_topology(read("guest-tuned"), 6))
+    assert fitted.find("cpu/numa/cell").get("cpus") == "0-5"
 
 
 def test_a_spelled_out_processor_is_no_difference_but_its_topology_is() -> None:

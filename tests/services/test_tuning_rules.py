@@ -11,6 +11,7 @@ from kvmweb.core.hosts import NumaCell, Pages
 from kvmweb.core.records import GuestState
 from kvmweb.core.tuning import (
     Backing,
+    Banks,
     Clock,
     CpuModel,
     FirmwareChoice,
@@ -62,6 +63,10 @@ def faults(wanted: Part, before: Part | None = None) -> dict[str, str]:
         (Clock("timezone", "../etc/passwd"), "zone"),
         (Clock(rtc="never"), "rtc"),
         (Startup(on_reboot="explode"), "on_reboot"),
+        (Banks(2**30, 300), "slots"),
+        (Banks(2**40, 4), "limit"),
+        (Banks(2**20, 4), "limit"),
+        (Banks(2**30), "limit"),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(wanted: Part, field: str) -> None:
@@ -77,6 +82,7 @@ def test_what_cannot_be_is_said_beside_its_field(wanted: Part, field: str) -> No
         Backing(2**21, is_locked=True),
         Clock("timezone", "Europe/Berlin", "catchup", "delay", "no", "yes", ""),
         Startup("yes", "destroy", "restart", "coredump-destroy"),
+        Banks(2**32, 8),
     ],
 )
 def test_what_can_be_has_no_fault(wanted: Part) -> None:
