@@ -23,6 +23,12 @@ def is_mirrored(xml: str, target: str) -> bool:
     return attribute(disk, "mirror", "ready") == "yes"
 
 
+def is_copied(xml: str, target: str) -> bool:
+    """Whether this disk is there and a copy of it goes on. Raises Invalid."""
+    found = elements.parse(xml).find(f"devices/disk/target[@dev='{target}']")
+    return found is not None and found.getparent().find("mirror") is not None
+
+
 def destination(place: Place) -> str:
     """Where a disk is copied to, as virDomainBlockCopy takes it."""
     disk = etree.Element("disk", type=place[0])

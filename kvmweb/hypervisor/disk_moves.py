@@ -117,6 +117,8 @@ def abandon(
     with pools.translated():
         if domain is not None and domain.isActive():
             stop(domain, target)
+            if xml.is_copied(domain.XMLDesc(0), target):
+                raise errors.Busy("the copy has not ended yet")
         try:
             found = volume_acts.find(connection, pool, volume)
         except errors.NotFound:

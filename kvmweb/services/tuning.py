@@ -46,7 +46,12 @@ def edit(
     if wrong:
         raise Invalid(fields=wrong)
     plain = wire.to_plain(wanted)
-    audit.running().detail.update(before=wire.to_plain(before), after=plain)
+    old = wire.to_plain(before)
+    audit.running().detail.update(
+        part=name,
+        before={field: old[field] for field in plain if plain[field] != old[field]},
+        after={field: plain[field] for field in plain if plain[field] != old[field]},
+    )
     return str(
         client.call(
             ref.host, "guest.tune", uuid=ref.id, part=name, wanted=plain,

@@ -50,6 +50,7 @@ _DETAILS: dict[str, Text] = {
     "days-over": _("its days in the recycle bin are over"),
     "bin-days": _("days of the recycle bin set"),
     "give": _("grant given"),
+    "move": _("disk moved"),
     "revoke": _("grant taken back"),
     "save-role": _("role changed"),
     "remove-role": _("role removed"),

@@ -86,9 +86,9 @@ def zeroes(now: str) -> list[tuple[str, Text]]:
     return _choices(ZEROES, _ZEROES, now)
 
 
-def limits(disk: DiskRecord) -> str:
-    """What it is limited to, in words; empty without limits."""
-    known = DiskLimits.of(disk.limits)
+def limited(kept: tuple[str, ...]) -> str:
+    """What a disk is limited to, in words; empty without limits."""
+    known = DiskLimits.of(kept)
     return ", ".join(
         f"{label}: {_amount(name, getattr(known, name))}"
         for name, label in LIMITS.items()

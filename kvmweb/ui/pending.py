@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.records import PendingChange
-from kvmweb.ui import hardware_words
+from kvmweb.ui import disks, hardware_words, tuning
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
@@ -73,6 +73,7 @@ _WHATS: dict[str, Text] = {
     "device": gettext_lazy("Device"),
     "definition": gettext_lazy("Definition"),
 }
+_SIZES = ("limit", "page_size")
 _VALUES: dict[tuple[str, str], Text] = {
     ("is_link_up", "yes"): gettext_lazy("up"),
     ("is_link_up", "no"): gettext_lazy("down"),
@@ -117,7 +118,8 @@ def _said(change: PendingChange, values: str) -> str:
     """What comes or goes, word by word where it is a device that has words."""
     if change.what not in hardware_words.KINDS:
         return values
-    return ", ".join(str(hardware_words.value("", value)) for value in values.split())
+    field = "size" if change.what == "dimm" else ""
+    return ", ".join(str(hardware_words.value(field, value)) for value in values.split())
 
 
 def _kind(what: str) -> Text:
@@ -126,7 +128,12 @@ def _kind(what: str) -> Text:
 
 
 def _value(field: str, value: str) -> str:
-    if field.startswith("memory") and value.isdigit():
-        return size(int(value))
-    said = _VALUES.get((field, value)) or _VALUES.get(("", value))
+    if (field.startswith("memory") or field in _SIZES) and value.isdigit():
+        return (
+            size(int(value)) if int(value) > 1 else _("none") if value == "0" else _("huge pages")
+        )
+    if field == "limits":
+        return disks.limited(tuple(value.split()))
+    said = _VALUES.get((field, value)) or tuning.VALUES.get(field, {}).get(value)
+    said = said or _VALUES.get(("", value))
     return str(said) if said else value.replace("disk:", "").replace("network:", "")

@@ -61,6 +61,17 @@ FIRMWARES: dict[str, Text] = {
     "efi": gettext_lazy("UEFI"),
     "secure": gettext_lazy("UEFI with secure boot"),
 }
+VALUES: dict[str, dict[str, Text]] = {
+    "cpu_mode": CPU_MODES,
+    "memory_mode": MEMORY_MODES,
+    "offset": OFFSETS,
+    "rtc": TICKS,
+    "pit": TICKS,
+    "on_poweroff": ENDINGS,
+    "on_reboot": ENDINGS,
+    "on_crash": ENDINGS,
+}
+"""What fields say, where libvirt has words of its own."""
 TITLES: dict[str, Text] = {
     "processor": gettext_lazy("Processor"),
     "placement": gettext_lazy("Placement on the host"),
