@@ -33,7 +33,7 @@ class DiskMove:
 
 @dataclass(frozen=True, slots=True)
 class CopyProgress:
-    """How far the copy of a running guest's disk is. is_ready: nothing but what is written now."""
+    """How far the copy of a running guest's disk is. is_ready: it has caught up, and goes along."""
 
     done: int
     total: int

@@ -38,15 +38,16 @@ class Processor:
         return math.prod(self.topology) if self.topology else 0
 
 
-USUAL = {"shares": 1024, "quota": -1, "period": 100_000}
-"""What libvirt and the kernel choose where nobody does."""
+USUAL = {"quota": -1, "period": 100_000}
+"""What the kernel chooses where nobody does; the usual weight is another in each of its two
+generations of control groups, and libvirt does not say which a host has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where on the host it runs and how much of it. pins: `VCPU:CPUS`, as in `0:2-3`.
 
-    shares: weight against others, 1024 where nobody chose. quota, period: microseconds that each
+    shares: weight against others. quota, period: microseconds that each
     virtual CPU gets of each period; a negative quota is no limit. nodes: NUMA nodes of its memory.
     """
 

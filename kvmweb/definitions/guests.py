@@ -101,6 +101,11 @@ def parse(xml: str) -> Definition:
     )
 
 
+def has_balloon(xml: str) -> bool:
+    """Whether a running guest could be asked to give or take memory. Raises Invalid."""
+    return attribute(elements.parse(xml), "devices/memballoon", "model", "none") != "none"
+
+
 def vnc_address(xml: str) -> tuple[str, int] | None:
     """Where a running guest's VNC server listens on its host; None without a port."""
     graphics = elements.parse(xml).find("devices/graphics[@type='vnc']")

@@ -55,7 +55,7 @@ def progress(connection: libvirt.virConnect, uuid: str, *, target: str) -> CopyP
     if not found:
         raise errors.Fault("the copy ended before it was whole: the pool may be full")
     done, total = int(found["cur"]), int(found["end"])
-    return CopyProgress(done, total, is_ready=is_ready and done == total)
+    return CopyProgress(done, total, is_ready=is_ready)
 
 
 def pivot(

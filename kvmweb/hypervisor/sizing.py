@@ -92,6 +92,8 @@ def _memory(domain: libvirt.virDomain, wanted: int, most: int) -> str:
         return SAME if before == (wanted, most) else NOW
     live_most, live = int(domain.maxMemory()), int(domain.info()[2])
     if wanted <= live_most and abs(live - wanted) > NEAR_KIB:
+        if not guests.has_balloon(domain.XMLDesc(0)):
+            return ASKED
         domain.setMemoryFlags(wanted, LIVE)
         if not _obeys(domain, wanted):
             return ASKED

@@ -49,8 +49,8 @@ def _place(
     """Move the running guest there; what it cannot take waits for its next start."""
     with faults.translated():
         count = int(connection.getCPUMap(0)[0])
-        before = xml.read(placement.settled(domain.XMLDesc(0), count), Placement)
-        if before == wanted:
+        before = _placement(domain, 0, count)
+        if before == _placement(domain, changing.INACTIVE, count):
             return changing.NOW if is_new else changing.SAME
         try:
             _pin(domain, before, wanted, count)
@@ -59,8 +59,13 @@ def _place(
             if faults.is_lost(error):
                 raise
             return changing.NEXT
-        is_memory_same = (before.memory_mode, before.nodes) == (wanted.memory_mode, wanted.nodes)
-        return changing.NOW if is_memory_same else changing.NEXT
+        is_so = _placement(domain, 0, count) == _placement(domain, changing.INACTIVE, count)
+        return changing.NOW if is_so else changing.NEXT
+
+
+def _placement(domain: libvirt.virDomain, flags: int, count: int) -> Placement:
+    """Of the running guest, or as stored; without what libvirt wrote down for nothing."""
+    return xml.read(placement.settled(domain.XMLDesc(flags), count), Placement)
 
 
 def _pin(domain: libvirt.virDomain, before: Placement, wanted: Placement, count: int) -> None:
@@ -80,10 +85,12 @@ def _map(cpus: str, count: int) -> tuple[bool, ...]:
 
 
 def _weigh(domain: libvirt.virDomain, before: Placement, wanted: Placement) -> None:
+    """A weight that is taken back waits: nobody says what it would be without."""
+    wishes = {field: getattr(wanted, field) or USUAL.get(field, 0) for field in _PARAMETERS}
     changes = {
-        name: getattr(wanted, field) or USUAL[field]
-        for field, name in _PARAMETERS.items()
-        if getattr(before, field) != getattr(wanted, field)
+        _PARAMETERS[field]: value
+        for field, value in wishes.items()
+        if value and getattr(before, field) != getattr(wanted, field)
     }
     if changes:
         domain.setSchedulerParametersFlags(changes, changing.LIVE)

@@ -24,12 +24,12 @@ from kvmweb.core.tuning import (
 from kvmweb.core.tuning_choices import TuningChoices
 from kvmweb.services.guard import internal
 
-SHARES = (2, 262_144)
+SHARES = (2, 10_000)
 QUOTA = (1_000, 17_592_186_044_415)
 SLOTS = 256
 """What QEMU has at most."""
 PERIOD = (1_000, 1_000_000)
-"""What control groups take. Microseconds."""
+"""What control groups of both generations take. Microseconds."""
 _FEATURE = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,63}")
 Faults = dict[str, str]
 

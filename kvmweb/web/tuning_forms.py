@@ -161,7 +161,9 @@ class PlacementForm(PartForm):
     )  # fmt: skip
     shares = forms.IntegerField(
         label=gettext_lazy("Weight"), min_value=0, required=False,
-        help_text=gettext_lazy("Against other guests when CPUs are scarce; 1024 is usual."),
+        help_text=gettext_lazy(
+            "Against other guests when CPUs are scarce: twice the weight, twice the time."
+        ),
     )  # fmt: skip
     quota = forms.IntegerField(
         label=gettext_lazy("Quota in microseconds"), min_value=-1, required=False,

@@ -196,8 +196,8 @@ def test_what_is_no_list_of_cpus_is_refused(text: str) -> None:
         cpu_set(text)
 
 
-def test_a_pin_to_every_cpu_and_the_usual_weight_are_as_nothing() -> None:
-    placed = Placement(("0:0-3", "1:2"), "0-3", 1024, -1, 100_000)
+def test_a_pin_to_every_cpu_and_no_quota_are_as_nothing() -> None:
+    placed = Placement(("0:0-3", "1:2"), "0-3", quota=-1, period=100_000)
     text = tuning.edit(read("guest-inactive"), placed)
     assert tuning.read(placement.settled(text, 4), Placement) == Placement(("1:2",))
     assert tuning.read(placement.settled(text, 8), Placement).emulator == "0-3"

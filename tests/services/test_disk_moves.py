@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import closing
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.utils import timezone
 
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
@@ -17,12 +15,11 @@ from kvmweb.core.errors import Denied, Invalid
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import disk_moves, disk_moves_work, job_worker, jobs, works
-from kvmweb.services.works import Work
+from kvmweb.services import disk_moves, job_worker, jobs
 from kvmweb.store.models import CustomRole, Grant, Job, RightsEpoch
+from tests.services import cut_off
 from tests.services.guest_shell import shell
 from tests.services.stage import person
-from tests.services.test_creation_cut_off import Killed, cut
 from tests.services.test_disks import dumped, guest
 from tests.services.workshop import IMAGES, Workshop, wait_for
 
@@ -134,12 +131,9 @@ def asked(shop: Workshop, admin: Actor, pool: str, *, start: bool) -> tuple[Ref,
     ("at", "after"),
     [
         ("volume.create", True),
-        ("guest.copy_disk", False),
         ("guest.copy_disk", True),
-        ("guest.pivot_disk", False),
         ("guest.pivot_disk", True),
         ("volume.clone", True),
-        ("guest.repoint_disk", False),
         ("guest.repoint_disk", True),
     ],
 )
@@ -147,17 +141,7 @@ def test_killed_anywhere_the_guest_has_its_disk(
     shop: Workshop, admin: Actor, monkeypatch: pytest.MonkeyPatch, other: str, at: str, after: bool
 ) -> None:
     ref, job = asked(shop, admin, other, start=at not in RESTING)
-    row = Job.objects.get(pk=job)
-    with monkeypatch.context() as patch:
-        cut(patch, at, _die, after=after)
-        Job.objects.filter(pk=job).update(state=JobState.RUNNING)
-        with pytest.raises(Killed):
-            works.KINDS[disk_moves_work.VERB](Work(row, admin), row.arguments)
-    Job.objects.filter(pk=job).update(beat_at=timezone.now() - timedelta(minutes=1))
-    jobs.sweep()
-    assert jobs.show(admin, job).state is JobState.INTERRUPTED
-    job_worker.clean.call(str(job))
-    assert Job.objects.get(pk=job).undo == []
+    cut_off.killed(monkeypatch, admin, job, at, after=after)
     is_moved = after and at in ("guest.pivot_disk", "guest.repoint_disk")
     place = f"{IMAGES}/{shop.pool_name(other)}" if is_moved else IMAGES
     assert source(shop, ref, "--inactive") == f"{place}/system.qcow2"
@@ -165,6 +149,21 @@ def test_killed_anywhere_the_guest_has_its_disk(
     assert volumes(shop, other) == (["system.qcow2"] if is_moved else [])
     assert volumes(shop) == ["system.qcow2"]
     assert "<mirror" not in dumped(shop, ref)
+
+
+def test_a_host_lost_before_the_switch_is_cleaned_when_it_is_back(
+    shop: Workshop, admin: Actor, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """QEMU goes on mirroring while nobody looks."""
+    ref, job = asked(shop, admin, other, start=True)
+    cut_off.lost(monkeypatch, job, "guest.pivot_disk", shop.kill)
+    assert jobs.show(admin, job).steps[1].problem == "host-down"
+    assert "<mirror" in dumped(shop, ref)
+    shop.start()
+    cut_off.cleaned_later(job)
+    assert "<mirror" not in dumped(shop, ref)
+    assert source(shop, ref) == f"{IMAGES}/system.qcow2"
+    assert volumes(shop, other) == []
 
 
 def test_a_cancelled_move_is_taken_back(
@@ -180,7 +179,7 @@ def test_a_cancelled_move_is_taken_back(
         wait_for(lambda: Job.objects.get(pk=job).beat_at != again, "no second beat")
 
     with monkeypatch.context() as patch:
-        cut(patch, "guest.copy_progress", cancel, after=False)
+        cut_off.cut(patch, "guest.copy_progress", cancel, after=False)
         job_worker.run.call(str(job))
     assert jobs.show(admin, job).state is JobState.CANCELLED
     assert source(shop, ref) == f"{IMAGES}/system.qcow2"
@@ -198,7 +197,7 @@ def test_a_guest_that_ran_while_its_disk_was_copied_keeps_the_old_one(
         subprocess.run(["qemu-io", "-c", "write 0 64k", "-f", "qcow2", path], check=True)
 
     with monkeypatch.context() as patch:
-        cut(patch, "volume.clone", write, after=True)
+        cut_off.cut(patch, "volume.clone", write, after=True)
         job_worker.run.call(str(job))
     assert jobs.show(admin, job).steps[1].problem == "conflict"
     assert source(shop, ref) == f"{IMAGES}/system.qcow2"
@@ -248,7 +247,3 @@ def test_who_may_not_read_the_old_or_fill_the_new_pool_moves_nothing(
     found = disk_moves.ask(actor, ref, "vda")
     assert [pool.uuid for pool in found.pools] == [other]
     assert "may not copy" in refused(actor, ref, other)
-
-
-def _die(**_job: Any) -> None:
-    raise Killed

@@ -59,6 +59,22 @@ def test_a_balloon_that_nobody_drives_is_told(shop: Workshop, editor: Actor) -> 
     assert sizing.resize(editor, ref, **more)["memory"] == "next"
 
 
+def test_a_guest_without_a_balloon_keeps_its_memory_until_its_next_start(
+    shop: Workshop, editor: Actor
+) -> None:
+    ref = defined(shop, kernel=False)
+    text = shop.lab.virsh("dumpxml", ref.id, "--inactive")
+    start = text.index("<memballoon")
+    end = text.index("</memballoon>", start) + len("</memballoon>")
+    bare = shop.lab.folder / "bare.xml"
+    bare.write_text(text[:start] + "<memballoon model='none'/>" + text[end:])
+    shop.lab.virsh("define", str(bare))
+    shop.lab.virsh("start", ref.id)
+    shop.see(lambda: shop.record(ref).state.is_active)
+    assert sizing.resize(editor, ref, **{**SIZE, "memory": 64 * MIB})["memory"] == "asked"
+    assert "<currentMemory unit='KiB'>65536<" in shop.lab.virsh("dumpxml", ref.id, "--inactive")
+
+
 def test_a_second_writer_gets_a_conflict(shop: Workshop, editor: Actor) -> None:
     ref = defined(shop)
     seen = shop.record(ref).definition_hash

@@ -109,11 +109,14 @@ def test_a_running_guest_is_pinned_weighed_and_let_go_at_once(
         assert when == "now"
         assert "512" in shop.lab.virsh("schedinfo", ref.id)
     assert f"<vcpupin vcpu='1' cpuset='{cpu}'/>" in stored(shop, ref)
-    assert tuning.edit(editor, ref, Placement()) == ("now" if has_groups else when)
+    free = Placement(shares=512)
+    assert tuning.edit(editor, ref, free) == when
     assert affinity(shop) == everywhere
     assert "vcpupin" not in stored(shop, ref)
-    shop.see(lambda: shop.record(ref).tuning.placement == Placement())
+    shop.see(lambda: shop.record(ref).tuning.placement == free)
     assert not shop.record(ref).has_pending_changes
+    assert tuning.edit(editor, ref, Placement()) == "next"
+    shop.see(lambda: [it.field for it in shop.record(ref).pending] == ["shares"])
 
 
 def test_what_a_running_guest_cannot_take_waits_and_is_named(shop: Workshop, editor: Actor) -> None:
