@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from lxml import etree
 
 from kvmweb.core import errors, hardware_kinds
 from kvmweb.core.hardware import Device, Field, Kind, Pair
 from kvmweb.core.hardware_kinds import ELSEWHERE, KINDS, OTHER
-from kvmweb.definitions import banks, elements, host_devices, pending
+from kvmweb.definitions import backing, banks, elements, host_devices, pending
 from kvmweb.definitions.elements import Element
 
 LIVE = "now"
@@ -93,8 +94,8 @@ def add(xml: str, kind: Kind, values: Mapping[str, str]) -> str:
         like[-1].addnext(made)
     else:
         holder.append(made)
-    if kind.wants_shared_memory:
-        _share_memory(root)
+    if kind.wants_shared_memory:  # virtiofsd reads and writes it itself
+        backing.edit(root, replace(backing.read(root), is_shared=True))
     if kind.tag == "memory":
         banks.grow(root)
     return elements.serialize(root)
@@ -276,29 +277,9 @@ def _clear(element: Element, path: str) -> None:
         holder.remove(found)
 
 
-def _share_memory(root: Element) -> None:
-    """virtiofsd reads and writes the guest's memory itself. Source: domain XML <memoryBacking>."""
-    backing = root.find("memoryBacking")
-    if backing is None:
-        backing = etree.Element("memoryBacking")
-        before = next((found for tag in ("currentMemory", "memory")
-                       if (found := root.find(tag)) is not None), None)  # fmt: skip
-        if before is None:
-            root.append(backing)
-        else:
-            backing.tail = before.tail
-            before.addnext(backing)
-    if backing.find("source") is None and backing.find("hugepages") is None:
-        etree.SubElement(backing, "source", type="memfd")
-    access = backing.find("access")
-    if access is None:
-        access = etree.SubElement(backing, "access")
-    access.set("mode", "shared")
-
-
 def shares_memory(xml: str) -> bool:
     """Whether others may read the guest's memory. Raises Invalid."""
-    return elements.attribute(elements.parse(xml), "memoryBacking/access", "mode") == "shared"
+    return backing.read(elements.parse(xml)).is_shared
 
 
 def kind(name: str) -> Kind:

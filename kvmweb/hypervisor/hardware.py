@@ -108,11 +108,8 @@ def edit(
     """
     domain = changing.seen(connection, uuid, definition_hash)
     with faults.translated():
-        found, place = _stored(domain, key)
-        changes: Callable[[str], str] = lambda text: xml.edit(text, place, found, values)  # noqa: E731
-        if not changing.store(connection, domain, changes):
-            return Outcome(SAME)
-        return Outcome(NEXT if domain.isActive() else NOW)
+        kind, place = _stored(domain, key)
+        return _stored_as(connection, domain, lambda text: xml.edit(text, place, kind, values))
 
 
 def remove(
@@ -160,13 +157,19 @@ def convert_spice(
     """
     domain = changing.seen(connection, uuid, definition_hash)
     with faults.translated():
+        return _stored_as(
+            connection,
+            domain,
+            lambda text: spice.convert(text, video=video, keeps_clipboard=keeps_clipboard),
+        )
 
-        def change(text: str) -> str:
-            return spice.convert(text, video=video, keeps_clipboard=keeps_clipboard)
 
-        if not changing.store(connection, domain, change):
-            return Outcome(SAME)
-        return Outcome(NEXT if domain.isActive() else NOW)
+def _stored_as(
+    connection: libvirt.virConnect, domain: libvirt.virDomain, change: Callable[[str], str]
+) -> Outcome:
+    if not changing.store(connection, domain, change):
+        return Outcome(SAME)
+    return Outcome(NEXT if domain.isActive() else NOW)
 
 
 def _stored(domain: libvirt.virDomain, key: str) -> tuple[Kind, int]:

@@ -159,7 +159,7 @@ def test_a_running_guest_without_shared_memory_has_the_folder_at_its_next_start(
     see(shop, admin, ref, "virtiofs", When.ADDED)
     told_to = {(it.what, it.name, it.field) for it in shop.record(ref).pending}
     assert ("virtiofs", "", "added") in told_to
-    assert ("definition", "memoryBacking", "other") in told_to
+    assert ("guest", "", "is_shared") in told_to
 
 
 def test_where_pools_may_be_says_nothing_of_shares(admin: Actor) -> None:
