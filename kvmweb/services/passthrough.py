@@ -15,10 +15,12 @@ from kvmweb.access import judge
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.devices import DeviceKind, DeviceRecord, DevicesRecord, User
+from kvmweb.core.errors import Invalid
 from kvmweb.core.hardware import PASS, HostChoice, Kind, Pair
 from kvmweb.core.hosts import Part
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
+from kvmweb.definitions import hardware as xml
 from kvmweb.inventory import models as mirror
 from kvmweb.services import parts, pool_roots
 from kvmweb.services.guard import guarded, internal
@@ -83,12 +85,43 @@ def faults(
     if kind.tag == "filesystem":
         if "source" in values:
             sentence = pool_roots.fault(row.host, values["source"], pool_roots.SHARES)
-            if sentence:
+            if sentence := sentence or _nested(actor, row.host, values["source"]):
                 wrong["source"] = sentence
         others = {it.device.values.get("target") for it in there if it.device.tag == kind.tag}
         if values.get("target") in others:
             wrong["target"] = _("The guest has a shared directory of this name.")
     return wrong
+
+
+def _nested(actor: Actor, host: str, path: str) -> str:
+    """Why a folder inside another guest's, or around it, is not shared; the same one may be.
+
+    Who writes in the outer one could put a link in the place of the inner one, to any file.
+    """
+    kept = mirror.GuestDefinition.objects.filter(
+        guest__host=host, guest__is_gone__in=[False], xml__contains="<filesystem"
+    ).select_related("guest")
+    for definition in kept:
+        for shared in (*_shared(definition.xml), *_shared(definition.stored_xml)):
+            if shared != path and (_is_in(shared, path) or _is_in(path, shared)):
+                is_seen = judge.can_see(actor, definition.guest.ref)
+                name = definition.guest.name if is_seen else _("a guest that you do not see")
+                said = {"path": shared, "name": name}
+                return _("Inside or around %(path)s, which %(name)s has.") % said
+    return ""
+
+
+def _is_in(inner: str, outer: str) -> bool:
+    return f"{inner}/".startswith(f"{outer}/")
+
+
+def _shared(text: str) -> list[str]:
+    """The folders of the host in a definition."""
+    try:
+        found = xml.parse(text) if text else ()
+    except Invalid:
+        return []
+    return [it.values["source"] for it in found if it.tag == "filesystem" and "source" in it.values]
 
 
 def _records(host: str) -> tuple[DeviceRecord, ...]:

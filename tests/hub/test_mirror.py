@@ -52,6 +52,14 @@ def test_a_new_guest_is_written_with_its_columns_and_told_on_the_list(writer: Wr
     assert on(notices, topics.GUESTS) == [Notice("guests", str(row.ref), row.rev)]
 
 
+def test_what_the_next_start_brings_is_kept_only_where_it_is_another(writer: Writer) -> None:
+    for stored, kept in (("<domain>2", "<domain>2"), ("<domain>1", ""), ("", "")):
+        writer.apply([plain.guest(1, xml="<domain>1", stored_xml=stored)])
+        definition = GuestDefinition.objects.get(guest=the_guest())
+        assert (definition.xml, definition.stored_xml) == ("<domain>1", kept)
+    assert "stored_xml" not in the_guest().record
+
+
 def test_the_same_record_again_is_no_noise(writer: Writer) -> None:
     messages = [plain.guest(1), plain.pool(1), plain.network(1), plain.listed(1), plain.link("up")]
     writer.apply(messages)

@@ -137,6 +137,13 @@ def test_a_folder_is_shared_below_what_was_allowed_and_the_guest_starts_with_it(
     with pytest.raises(Invalid) as caught:
         hardware.add(admin, ref, "9p", said)
     assert set(caught.value.fields) == {"target"}
+    other = shop.define("other", kernel=False)
+    (top / "one" / "inner").mkdir(exist_ok=True)
+    for nested in (f"{top}/one/inner", str(top)):  # its guest could put a link there
+        with pytest.raises(Invalid) as caught:
+            hardware.add(admin, other, "virtiofs", said | {"source": nested})
+        assert "sharing" in caught.value.fields["source"]
+    assert hardware.add(admin, other, "9p", said) == Outcome("now")  # the same one may be
     shop.lab.virsh("start", ref.id)
     shop.see(lambda: shop.record(ref).state.is_active)
     assert {it.pair.when for it in guest_page.show(admin, ref).hardware.lines} == {When.NOW}
