@@ -35,6 +35,8 @@ KVMWEB_FETCH_INNER = env.list("KVMWEB_FETCH_INNER", default=[])
 KVMWEB_RECONCILE_S = env.int("KVMWEB_RECONCILE_S", default=20)
 KVMWEB_BIN_DAYS = env.int("KVMWEB_BIN_DAYS", default=7)
 """For how long deleted guests can be brought back, unless that is set in the portal."""
+KVMWEB_NETWORK_BACK_S = min(600, max(2, env.int("KVMWEB_NETWORK_BACK_S", default=60)))
+"""A change of a host's own network that nobody keeps within so many seconds is taken back."""
 KVMWEB_START_LIBVIRT = env.bool("KVMWEB_START_LIBVIRT", default=True)
 """`manage.py serve` starts libvirt's daemons where no service manager does."""
 

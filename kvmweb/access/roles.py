@@ -20,6 +20,7 @@ _FILL = {"volume.create", "volume.clone", "volume.resize", "volume.attach", "vol
 _VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download", "volume.trust"}
 _HOST = {
     "host.add", "host.remove", "host.edit", "host.maintain", "host.secrets", "host.bridge",
+    "host.network",
 }  # fmt: skip
 _CREATE = {"guest.create", "guest.delete", "guest.clone", "guest.template", "network.use"}
 _NETWORK = {

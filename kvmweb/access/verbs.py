@@ -91,6 +91,7 @@ _CHANGE = [
     ("host.maintain", Kind.HOST),
     ("host.secrets", Kind.HOST),
     ("host.bridge", Kind.HOST),
+    ("host.network", Kind.HOST),
     ("network.use", Kind.NETWORK),
     ("people.change", None),
     ("people.grant", None),

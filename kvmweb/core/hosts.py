@@ -26,6 +26,7 @@ class Part(StrEnum):
     READINESS = "readiness"
     DEVICES = "devices"
     SECRETS = "secrets"
+    BRIDGES = "bridges"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from kvmweb.hypervisor import (
     actions,
     bins,
     boot_order,
+    bridges,
     cards,
     cloning,
     creation,
@@ -245,6 +246,10 @@ HOSTS: dict[str, Act] = {
     "host.facts": Act(hosts.read, wants_uri=True),
     "host.check": Act(hosts.ping, EVENTS, part=Part.READINESS),
     "host.devices": Act(hosts.ping, EVENTS, part=Part.DEVICES),
+    "host.bridges": Act(hosts.ping, EVENTS, part=Part.BRIDGES),
+    "host.network_plan": Act(bridges.plan, PARTS, wants_uri=True),
+    "host.network": Act(bridges.change, PARTS, wants_uri=True, part=Part.BRIDGES),
+    "host.network_settle": Act(bridges.settle, PARTS, wants_uri=True, part=Part.BRIDGES),
 }
 
 SECRETS: dict[str, Act] = {

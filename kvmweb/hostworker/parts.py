@@ -14,16 +14,22 @@ from typing import Any
 import libvirt
 
 from kvmweb.core import errors
+from kvmweb.core.bridges import BridgesRecord
 from kvmweb.core.hosts import Part
 from kvmweb.hostworker.publisher import Publisher
-from kvmweb.hypervisor import hosts, nodedevices, readiness, secrets
+from kvmweb.hypervisor import bridges, hosts, nodedevices, readiness, secrets
 from kvmweb.hypervisor.connections import Lines
 
 log = logging.getLogger(__name__)
 
 GATHER_S = 0.3
 """Devices come and go in bursts: one reading for all of them."""
-EVERY_S = {Part.HARDWARE: 60.0, Part.READINESS: 600.0, Part.DEVICES: 300.0, Part.SECRETS: 300.0}
+EVERY_S = {
+    Part.HARDWARE: 60.0, Part.READINESS: 600.0, Part.DEVICES: 300.0, Part.SECRETS: 300.0,
+    Part.BRIDGES: 300.0,
+}  # fmt: skip
+TRIAL_S = 0.5
+"""While a change of the host's network is on trial, somebody looks at the clock."""
 
 Read = Callable[[libvirt.virConnect], Any]
 
@@ -31,7 +37,10 @@ Read = Callable[[libvirt.virConnect], Any]
 class Parts:
     """Reads on the lines of one link."""
 
-    def __init__(self, lines: Lines, publisher: Publisher) -> None:
+    def __init__(self, lines: Lines, publisher: Publisher, changed: Callable[[], None]) -> None:
+        """changed: the network of the host itself is another one now."""
+        self._changed = changed
+        self._bridges: BridgesRecord | None = None
         self._lines = lines
         self._publisher = publisher
         self._touched = {part: asyncio.Event() for part in Part}
@@ -41,6 +50,7 @@ class Parts:
             Part.READINESS: lambda c: readiness.read(c, uri),
             Part.DEVICES: nodedevices.read_all,
             Part.SECRETS: secrets.read_all,
+            Part.BRIDGES: lambda c: bridges.read(c, uri),
         }
 
     def touch(self, part: Part) -> None:
@@ -55,15 +65,25 @@ class Parts:
         touched = self._touched[part]
         while True:
             touched.clear()
+            pause_s = EVERY_S[part]
             try:
                 line = self._lines.of("parts")
                 record = await asyncio.wrap_future(line.submit(read))
                 self._publisher.set_part(part, record, time.time())
+                if isinstance(record, BridgesRecord):
+                    pause_s = self._looked(record, pause_s)
             except errors.Problem as problem:
                 log.info("no %s: %s", part, problem)
             try:
-                async with asyncio.timeout(EVERY_S[part]):
+                async with asyncio.timeout(pause_s):
                     await touched.wait()
                 await asyncio.sleep(GATHER_S)
             except TimeoutError:
                 continue
+
+    def _looked(self, found: BridgesRecord, pause_s: float) -> float:
+        """How soon to look again."""
+        before, self._bridges = self._bridges, found
+        if before is not None and before != found:
+            self._changed()
+        return TRIAL_S if found.trial and found.trial.is_open else pause_s

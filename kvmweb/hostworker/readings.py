@@ -106,9 +106,13 @@ class Readings:
         found = await self._on("storage", networks.read_all)
         await self._list("network", [self._dressed(record) for record in found])
         await self._list("nwfilter", [*await self._on("storage", nwfilters.read_all)])
+        await self._list_interfaces()
+        await self._volumes.list_all()
+
+    async def _list_interfaces(self) -> None:
+        """There are few, and what changes one changes others: all of them."""
         read = partial(interfaces.read_all, seen=interfaces.sight(self._lines.uri))
         await self._list("interface", [*await self._on("storage", read)])
-        await self._volumes.list_all()
 
     async def _list(self, kind: Kind, found: list[Record]) -> None:
         for record in found:
@@ -133,6 +137,9 @@ class Readings:
 
     async def _read_others(self, batch: dict[tuple[Kind, str], float | None]) -> None:
         for (kind, identity), event_at in batch.items():
+            if kind == "interface":
+                await self._list_interfaces()
+                continue
             uuid, _, volume = identity.partition("/")
             read: Kind = "pool" if volume else kind
             record = await self._on("storage", partial(_READERS[read], uuid=uuid))

@@ -46,7 +46,7 @@ class Worker:
         """What works as long as this connection lives."""
         self._readings = Readings(lines, self._publisher, self._reader)
         self._gathering = Gathering(lines, self._publisher, self._reader)
-        self._parts = Parts(lines, self._publisher)
+        self._parts = Parts(lines, self._publisher, lambda: self._touch("interface", "", None))
         return [
             self._readings.reconcile(),
             self._readings.follow(),

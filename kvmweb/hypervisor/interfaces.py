@@ -95,8 +95,15 @@ class Sight:
 
 def sight(uri: str) -> Sight:
     """How the network of this host can be seen from here; not at all for another machine."""
+    pid = daemon(uri)
+    folder = Path(f"/proc/{pid}/net")
+    return Sight(folder if pid and folder.exists() else None)
+
+
+def daemon(uri: str) -> int:
+    """The process that answers for this host, if it is of this machine; 0 for any other."""
     if not connections.is_local(uri) or connections.is_test(uri):
-        return Sight()
+        return 0
     chosen = parse_qs(urlsplit(uri).query).get("socket")
     for path in chosen or _SOCKETS:
         with socket.socket(socket.AF_UNIX) as line:
@@ -106,10 +113,8 @@ def sight(uri: str) -> Sight:
                 asked = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
             except OSError:
                 continue
-        pid = struct.unpack("3i", asked)[0]
-        folder = Path(f"/proc/{pid}/net")
-        return Sight(folder if pid > 0 and folder.exists() else None)
-    return Sight()
+        return max(0, int(struct.unpack("3i", asked)[0]))
+    return 0
 
 
 def identity(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 
 from django.http import QueryDict
@@ -14,11 +15,13 @@ from kvmweb.core.errors import NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.live.lists import LIST_ID, Paced, listed
 from kvmweb.live.regions import Cards, Region, shows
-from kvmweb.services import networks, nwfilters, overview, topology
+from kvmweb.services import bridges, networks, nwfilters, overview, topology
+from kvmweb.ui import bridges as work
 from kvmweb.ui import networks as face
 from kvmweb.ui import nwfilters as rules
 from kvmweb.ui import topology as wiring
 
+HOST = re.compile(r"[a-z0-9-]{1,31}")
 _PARTS = {
     "head": "networks/head.html",
     "kept": "networks/kept.html",
@@ -65,6 +68,29 @@ def _topology(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
 
     wanted = {topics.NETWORKS, topics.INTERFACES, topics.GUESTS, topics.HOSTS}
     return [Paced(frozenset(wanted), gather)]
+
+
+@shows(r"/networks/bridges/")
+def _bridges(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
+    host = query.get("host", "")
+
+    def gather(actor: Actor) -> tuple[int, Mapping[str, str]]:
+        it = bridges.show(actor, host=host)
+        if it.wiring.host is None:
+            return it.wiring.rev, {}
+        context = {
+            "it": it.wiring,
+            **work.page(
+                it.wiring.interfaces, it.wiring.networks, it.found, it.users,
+                may=it.may, is_up=it.is_up, now=time.time(),
+            ),
+        }  # fmt: skip
+        html = render_to_string("networks/bridges.html#bench", context)
+        return it.wiring.rev, {"bridges": html.strip()}
+
+    wanted = {topics.NETWORKS, topics.INTERFACES, topics.HOSTS, topics.GUESTS}
+    wanted |= {topics.of(refs.host(host))} if HOST.fullmatch(host) else set()
+    return [Cards(frozenset(wanted), gather)]
 
 
 @shows(r"/networks/filters/")

@@ -1,169 +1,178 @@
-"""Making and removing a bridge of a host by hand: exact lines for what sets its network up.
-
-libvirt's interface driver on today's distributions only lists (measured, 9.0.0: define, change
-begin and rollback are not supported), so the portal shows the steps and changes nothing. Every
-way back is armed before the network is touched: without confirmation the former state returns
-after 60 s, also when the connection was lost.
-"""
+"""A change of a host's bridges in words: what can be done, what it means, what came of it."""
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from kvmweb.core import bridges as core
+from kvmweb.core.bridges import BridgesRecord, Plugged, Trial
+from kvmweb.core.networks import HostInterface
+from kvmweb.core.records import NetworkRecord
+from kvmweb.core.refs import Ref
 from kvmweb.ui.words import Text
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")
-BACK_S = 60
+ACTS: dict[str, Text] = {
+    core.CREATE: _("Create a bridge"),
+    core.ATTACH: _("Attach an interface"),
+    core.DETACH: _("Detach an interface"),
+    core.DELETE: _("Delete the bridge"),
+}
+TOOLS = {
+    "ifupdown": "ifupdown",
+    "nm": "NetworkManager",
+    "netplan": "netplan",
+    "libvirt": "libvirt",
+}
+_OBSTACLES: dict[str, Text] = {
+    "demo": _("libvirt's test driver has no network of a host."),
+    "elsewhere": _(
+        "This host is another machine: who cuts it off from here could not bring it back. "
+        "Follow the steps below on the host itself."
+    ),
+    "no-right": _(
+        "The portal does not run as root on this host, so it cannot change its network. "
+        "Follow the steps below."
+    ),
+    "no-tool": _(
+        "Neither NetworkManager nor netplan nor ifupdown sets up this host's network, as far as "
+        "can be seen. Follow the steps below."
+    ),
+    "right": _("You do not have the right “Change the network of the host itself” here."),
+    "unread": _("The host has not told yet what sets its network up."),
+    "away": _("The host is not connected."),
+}
+_PORTS: dict[str, Text] = {
+    "member": _("in a bridge already"),
+    "wireless": _("wireless: an access point lets no bridge in"),
+    "unknown": _("its addresses were set up by something else"),
+    "name": _("its name has unusual characters"),
+}
+_TRIALS: dict[str, tuple[str, Text]] = {
+    core.SWITCHING: ("busy", _("Switching over…")),
+    core.ON_TRIAL: ("warn", _("The change works now, on trial. Keep it if all is well.")),
+    core.RETURNING: ("busy", _("The former state is coming back…")),
+    core.KEPT: ("good", _("The change was kept.")),
+    core.RETURNED: ("warn", _("Nobody kept the change: the former state is back.")),
+    core.FAILED: ("bad", _("The change did not work. The former state is back.")),
+}
+
+
+def obstacle(found: BridgesRecord | None, *, may: bool, is_up: bool) -> Text:
+    """Why nothing can be changed from here; empty: it can."""
+    if found is None:
+        return _OBSTACLES["unread"]
+    if found.obstacle:
+        return _OBSTACLES.get(found.obstacle, found.obstacle)
+    if not may:
+        return _OBSTACLES["right"]
+    return "" if is_up else _OBSTACLES["away"]
+
+
+def tools(found: BridgesRecord | None) -> str:
+    """What sets the network up."""
+    return ", ".join(TOOLS.get(key, key) for key in found.ways) if found else ""
+
+
+def ports(found: BridgesRecord, act: str, bridge: str) -> list[tuple[str, str]]:
+    """Interfaces for a select, with what stands in the way of each; only possible ones are kept."""
+    if act == core.DETACH:
+        own = next((it for it in found.bridges if it.name == bridge), None)
+        return [(name, name) for name in (own.ports if own else ())]
+    return [
+        (it.name, f"{it.name} · {', '.join(it.addresses)}" if it.addresses else it.name)
+        for it in found.ports
+        if it.way
+    ]
+
+
+def impossible(found: BridgesRecord) -> list[tuple[str, Text]]:
+    """Interfaces that cannot be put into a bridge, and why."""
+    return [(it.name, _PORTS.get(it.obstacle, it.obstacle)) for it in found.ports if it.obstacle]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step. lines: for a root shell of the host. file: what is written where."""
+class Shown:
+    """A trial as the page shows it. left: seconds until the former state returns."""
 
-    what: Text
-    lines: tuple[str, ...] = ()
-    path: str = ""
-    text: str = ""
+    trial: Trial
+    tone: str
+    sentence: Text
+    title: Text
+    left: int
+
+
+def shown(trial: Trial | None, now: float) -> Shown | None:
+    """The last change of this host's network."""
+    if trial is None:
+        return None
+    tone, sentence = _TRIALS.get(trial.state, ("info", trial.state))
+    title = ACTS.get(trial.act, trial.act)
+    return Shown(trial, tone, sentence, title, max(0, round(trial.ends_at - now)))
+
+
+def warning(act: str, bridge: str, device: str, lost: tuple[str, ...]) -> str:
+    """What it means, before it is done."""
+    values = {"bridge": bridge, "device": device, "lost": ", ".join(lost)}
+    if lost:
+        said = _now(
+            "%(device)s loses its addresses %(lost)s: they do not move to %(bridge)s. Who reaches "
+            "the portal by them is cut off, and the former state returns."
+        )
+        return said % values
+    said = {
+        core.CREATE: _now("The addresses of %(device)s move to %(bridge)s."),
+        core.ATTACH: _now("%(device)s becomes part of %(bridge)s."),
+        core.DETACH: _now("%(device)s leaves %(bridge)s and stays without addresses."),
+        core.DELETE: _now("The addresses of %(bridge)s move to its first interface."),
+    }[act]
+    return said % values
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One tool. where: distributions that use it."""
+class Row:
+    """A bridge as the list shows it. is_own: of a virtual network. obstacle: why it stays."""
 
-    key: str
-    name: str
-    where: Text
-    check: str
-    create: tuple[Step, ...]
-    remove: tuple[Step, ...]
-
-
-def ways(bridge: str, device: str) -> list[Way]:
-    """Every tool with its steps. Raises ValueError for names that no interface can have."""
-    if not (NAME.fullmatch(bridge) and NAME.fullmatch(device)):
-        raise ValueError("not the name of an interface")
-    return [make(bridge, device) for make in _MAKERS]
+    interface: HostInterface
+    users: tuple[Plugged, ...]
+    is_own: bool
+    may_change: bool
+    ports: tuple[str, ...]
 
 
-_ARM = _("Arm the way back")
-_MAKE = _("Make the bridge")
-_SWITCH = _("Switch over; the address moves to the bridge")
-_KEEP = _("Still connected? Keep it")
-_TAKE = _("Take the bridge away")
-
-
-def _network_manager(bridge: str, device: str) -> Way:
-    port = f"{bridge}-{device}"
-    undo = f"nmcli connection delete {port} {bridge}; nmcli device connect {device}"
-    add = "nmcli connection add type bridge"
-    return Way(
-        "nm",
-        "NetworkManager",
-        _("RHEL, Fedora, CentOS, openEuler, Debian and Ubuntu with a desktop"),
-        "nmcli general status",
-        (
-            Step(
-                _MAKE,
-                (
-                    f"{add} con-name {bridge} ifname {bridge} ipv4.method auto bridge.stp no",
-                    f"nmcli connection add type ethernet con-name {port} ifname {device} "
-                    f"master {bridge} slave-type bridge",
-                ),
-            ),
-            Step(_ARM, (_armed(undo),)),
-            Step(_SWITCH, (f"nmcli connection up {port} && nmcli connection up {bridge}",)),
-            Step(_KEEP, (_DISARM,)),
-        ),
-        (Step(_TAKE, (undo,)),),
-    )
-
-
-def _netplan(bridge: str, device: str) -> Way:
-    path = f"/etc/netplan/60-{bridge}.yaml"
-    text = (
-        "network:\n  version: 2\n  ethernets:\n"
-        f"    {device}: {{dhcp4: false, dhcp6: false}}\n"
-        f"  bridges:\n    {bridge}:\n      interfaces: [{device}]\n"
-        "      dhcp4: true\n      parameters: {stp: false}\n"
-    )
-    trial = _("Try it; without Enter the former state returns by itself")
-    return Way(
-        "netplan",
-        "netplan",
-        _("Ubuntu Server"),
-        "netplan status",
-        (
-            Step(_("Write the file"), path=path, text=text),
-            Step(trial, (f"chmod 600 {path}", f"netplan try --timeout {BACK_S}")),
-        ),
-        (Step(_TAKE, (f"rm {path}", "netplan apply")),),
-    )
-
-
-def _networkd(bridge: str, device: str) -> Way:
-    folder = "/etc/systemd/network"
-    files = f"{folder}/10-{bridge}.netdev {folder}/10-{bridge}-port.network"
-    files = f"{files} {folder}/11-{bridge}.network"
-    undo = f"rm -f {files}; networkctl delete {bridge}; networkctl reload"
-    undo = f"{undo}; networkctl reconfigure {device}"
-    return Way(
-        "networkd",
-        "systemd-networkd",
-        _("Arch, some cloud images"),
-        "networkctl status",
-        (
-            Step(_("Write the file"), path=f"{folder}/10-{bridge}.netdev",
-                 text=f"[NetDev]\nName={bridge}\nKind=bridge\n"),
-            Step(_("Write the file"), path=f"{folder}/10-{bridge}-port.network",
-                 text=f"[Match]\nName={device}\n\n[Network]\nBridge={bridge}\n"),
-            Step(_("Write the file"), path=f"{folder}/11-{bridge}.network",
-                 text=f"[Match]\nName={bridge}\n\n[Network]\nDHCP=yes\n"),
-            Step(_ARM, (_armed(undo),)),
-            Step(_SWITCH, (f"networkctl reload && networkctl reconfigure {device}",)),
-            Step(_KEEP, (_DISARM,)),
-        ),
-        (Step(_TAKE, (undo,)),),
-    )  # fmt: skip
-
-
-def _ifupdown(bridge: str, device: str) -> Way:
-    path = "/etc/network/interfaces"
-    text = (
-        f"# {device}: no address of its own any more; remove its former lines\n"
-        f"iface {device} inet manual\n\n"
-        f"auto {bridge}\niface {bridge} inet dhcp\n"
-        f"    bridge_ports {device}\n    bridge_stp off\n    bridge_fd 0\n"
-    )
-    undo = f"ifdown {bridge}; cp {path}.old {path}; ifup {device}"
-    return Way(
-        "ifupdown",
-        "ifupdown",
-        _("Debian without a desktop"),
-        "ifquery --state",
-        (
-            Step(_("Install what it needs, and keep the file"),
-                 ("apt-get install bridge-utils", f"cp {path} {path}.old")),
-            Step(_ARM, (_armed(undo),)),
-            Step(_("Write the file"), path=path, text=text),
-            Step(_SWITCH, (f"ifdown {device}; ifup {bridge}",)),
-            Step(_KEEP, (_DISARM,)),
-        ),
-        (Step(_TAKE, (undo,)),),
-    )  # fmt: skip
-
-
-_DISARM = "systemctl stop kvmweb-way-back.timer"
-_MAKERS: tuple[Callable[[str, str], Way], ...] = (
-    _network_manager, _netplan, _ifupdown, _networkd,
-)  # fmt: skip
-
-
-def _armed(undo: str) -> str:
-    """Run this after BACK_S, whoever is still connected."""
-    start = ["systemd-run", f"--on-active={BACK_S}", "--unit=kvmweb-way-back", "sh", "-c", undo]
-    return shlex.join(start)
+def page(
+    interfaces: Iterable[HostInterface],
+    networks: Iterable[tuple[Ref, NetworkRecord]],
+    found: BridgesRecord | None,
+    users: Mapping[str, tuple[Plugged, ...]],
+    *,
+    may: bool,
+    is_up: bool,
+    now: float,
+) -> dict[str, object]:
+    """What the live parts of the page are made of. users: of each bridge."""
+    why = obstacle(found, may=may, is_up=is_up)
+    own = {record.bridge for _ref, record in networks if record.forward != "bridge"}
+    known = {one.name: one for one in found.bridges} if found else {}
+    trial = shown(found.trial if found else None, now)
+    return {
+        "obstacle": why,
+        "tools": tools(found),
+        "trial": trial,
+        "may_settle": may,
+        "is_free": not why and not (trial and trial.trial.is_open),
+        "rows": [
+            Row(
+                one,
+                users.get(one.name, ()),
+                one.name in own,
+                bool(known.get(one.name) and known[one.name].way),
+                known[one.name].ports if one.name in known else one.members,
+            )
+            for one in interfaces
+            if one.type == "bridge"
+        ],
+    }

@@ -187,6 +187,7 @@ _VERBS: dict[str, Verb] = {
         _("Delete a snapshot"), "delete", _("deleting a snapshot…"), "delete", is_forceful=True
     ),
     "host.bridge": Verb(_("Use bridges and network devices of the host"), "network"),
+    "host.network": Verb(_("Change the network of the host itself"), "network"),
     "network.use": Verb(_("Connect guests to a network"), "network"),
     "console.watch": Verb(_("Watch the console"), "eye"),
     "console.drive": Verb(_("Use the console"), "console"),

@@ -107,6 +107,13 @@ def network(
     return Route(name, NETWORK + path, allowed, method, WITH_RIGHTS - SEE_HOST, data)
 
 
+def host_network(
+    name: str, path: str, method: str = "get", allowed: frozenset[str] = ADMIN, /, **data: str
+) -> Route:
+    place = f"/networks/bridges/east/{path}"
+    return Route(name, place, allowed, method, WITH_RIGHTS - SEE_HOST, data)
+
+
 OPERATE = frozenset({"operator", "admin"})
 SIT = frozenset({"console", "operator", "admin"})
 ROUTES = [
@@ -177,6 +184,8 @@ ROUTES = [
     listed("networks", "/networks/"),
     listed("topology", "/networks/topology/"),
     listed("bridges", "/networks/bridges/"),
+    host_network("bridge_change", "create/"),
+    host_network("bridge_settle", "settle/keep/", "post", trial="0"),
     listed("nwfilters", "/networks/filters/"),
     Route("nwfilter", FILTER, AUDIT, hidden=WITH_RIGHTS - AUDIT),
     Route("nwfilter_edit", f"{FILTER}edit/", ADMIN, hidden=WITH_RIGHTS - AUDIT),

@@ -131,7 +131,7 @@ def test_every_mode_has_a_form(mode: str, page: str, enter: Callable[[str], Clie
 def test_steps_for_a_bridge_never_hold_what_a_shell_would_run(
     page: str, enter: Callable[[str], Client]
 ) -> None:
-    said = get(enter("viewer"), "/networks/bridges/?bridge=br0;reboot&device=$(id)")
+    said = get(enter("viewer"), "/networks/bridges/?host=east&bridge=br0;reboot&device=$(id)")
     assert "cannot be interfaces" in said
     assert "nmcli connection delete br0-eth0" in said
 

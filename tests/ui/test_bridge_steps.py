@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from kvmweb.ui import bridges
+from kvmweb.ui import bridge_steps as bridges
 
 
 def test_every_way_arms_its_return_before_it_switches_over() -> None:
