@@ -89,7 +89,7 @@ class BridgesRecord:
 
 @dataclass(frozen=True, slots=True)
 class BridgePlan:
-    """What a change would do. commands: in a root shell. files: path and new text, empty: removed.
+    """What a change would do. commands: in a root shell. files: path, text before and after.
 
     lost: addresses that nobody has any more. digest: of all of it.
     """

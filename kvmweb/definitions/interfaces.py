@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lxml import etree
+
+from kvmweb.core import errors
 from kvmweb.definitions import elements
 from kvmweb.definitions.elements import attribute, number
 
@@ -49,3 +52,26 @@ def has_virtual_functions(xml: str) -> bool:
 def device_interface(xml: str) -> str:
     """The interface that this node device is. Raises Invalid."""
     return elements.text(elements.parse(xml), "capability/interface")
+
+
+def with_port(xml: str, name: str) -> str:
+    """This bridge with an interface more. Raises Invalid when it is no bridge."""
+    bridge = _bridge(root := elements.parse(xml))
+    etree.SubElement(bridge, "interface", type="ethernet", name=name)
+    return elements.serialize(root)
+
+
+def without_port(xml: str, name: str) -> str:
+    """This bridge with an interface less. Raises Invalid when it is no bridge."""
+    bridge = _bridge(root := elements.parse(xml))
+    for port in bridge.findall("interface"):
+        if port.get("name") == name:
+            bridge.remove(port)
+    return elements.serialize(root)
+
+
+def _bridge(root: elements.Element) -> elements.Element:
+    bridge = root.find("bridge")
+    if bridge is None:
+        raise errors.Invalid("no bridge")
+    return bridge

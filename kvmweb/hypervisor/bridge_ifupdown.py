@@ -19,9 +19,9 @@ def is_there(place: Place) -> bool:
     return place.has("ifup") and place.path(text.MAIN).is_file()
 
 
-def holds(place: Place, name: str) -> bool:
-    """Whether a file of it names this interface."""
-    return name in text.names(files(place))
+def held(place: Place) -> set[str]:
+    """What its files name."""
+    return text.names(files(place))
 
 
 def files(place: Place) -> text.Files:

@@ -28,9 +28,9 @@ class Plan:
     kept: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
 
-    def shown(self) -> BridgePlan:
+    def shown(self, place: Place) -> BridgePlan:
         """As a person sees it before it is done."""
-        files = tuple((path, text or "") for path, text in self.files.items())
+        files = tuple((path, place.text(path), text or "") for path, text in self.files.items())
         commands = (*self.before, *self.after)
         digest = hashlib.sha256(repr((self.way, files, commands)).encode()).hexdigest()
         return BridgePlan(self.way, commands, files, self.lost, digest)
@@ -57,8 +57,8 @@ class Way(Protocol):
     def is_there(self, place: Place) -> bool:
         """Whether the host has it, and has it in use."""
 
-    def holds(self, place: Place, name: str) -> bool:
-        """Whether it sets up this interface or bridge."""
+    def held(self, place: Place) -> set[str]:
+        """Interfaces and bridges that it sets up."""
 
     def plan(self, place: Place, wish: Wish) -> Plan:
         """How it would do this. Raises NotSupported, WrongState."""

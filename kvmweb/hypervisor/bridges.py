@@ -10,6 +10,9 @@ from kvmweb.core import bridges, errors, wire
 from kvmweb.core.bridges import BridgesRecord, HostBridge, HostPort
 from kvmweb.hypervisor import (
     bridge_ifupdown,
+    bridge_libvirt,
+    bridge_netplan,
+    bridge_nm,
     bridge_place,
     bridge_trial,
     connections,
@@ -18,8 +21,6 @@ from kvmweb.hypervisor import (
 from kvmweb.hypervisor.bridge_place import Place
 from kvmweb.hypervisor.bridge_ways import Plan, Way, Wish
 
-WAYS: tuple[Way, ...] = (bridge_ifupdown,)
-"""The first that holds an interface changes it; the first that is there takes what nobody holds."""
 _TAPS = ("vnet", "macvtap", "tap")
 BACK_LEAST_S, BACK_MOST_S = 2, 600
 
@@ -35,21 +36,21 @@ def read(connection: libvirt.virConnect, uri: str) -> BridgesRecord:
     if not bridge_place.may_change(place):
         return BridgesRecord(obstacle="no-right")
     trial = bridge_trial.read(place)
-    ways = [way for way in WAYS if way.is_there(place)]
+    ways = {way.key: way.held(place) for way in _ways(connection, uri) if way.is_there(place)}
     if not ways:
         return BridgesRecord(obstacle="no-tool", trial=trial)
     addresses = interfaces.sight(uri).addresses()
     own = _of_libvirt(connection)
     cards = {name: _Card(place, name) for name in _names(place)}
     return BridgesRecord(
-        ways=tuple(way.key for way in ways),
+        ways=tuple(ways),
         ports=tuple(
-            _port(place, ways, card, addresses.get(card.name, ()))
+            _port(ways, card, addresses.get(card.name, ()))
             for card in cards.values()
             if card.is_port
         ),
         bridges=tuple(
-            _bridge(place, ways, card)
+            _bridge(ways, card)
             for card in cards.values()
             if card.is_bridge and card.name not in own
         ),
@@ -61,8 +62,8 @@ def plan(
     connection: libvirt.virConnect, *, uri: str, act: str, bridge: str, device: str = ""
 ) -> dict[str, Any]:
     """What a change would do; nothing is done. Raises as `change`."""
-    _place, _wish, made = _planned(connection, uri, act, bridge, device)
-    return dict(wire.to_plain(made.shown()))
+    place, _wish, made = _planned(connection, uri, act, bridge, device)
+    return dict(wire.to_plain(made.shown(place)))
 
 
 def change(
@@ -82,7 +83,7 @@ def change(
     if not BACK_LEAST_S <= back_s <= BACK_MOST_S:
         raise errors.Invalid("not a time to wait")
     place, wish, made = _planned(connection, uri, act, bridge, device)
-    if made.shown().digest != digest:
+    if made.shown(place).digest != digest:
         raise errors.Conflict("the network of the host changed meanwhile", name=bridge)
     return dict(wire.to_plain(bridge_trial.begin(place, wish, made, back_s)))
 
@@ -116,8 +117,22 @@ def _names(place: Place) -> list[str]:
         return []
 
 
-def _port(place: Place, ways: list[Way], card: _Card, addresses: tuple[str, ...]) -> HostPort:
-    holder = next((way for way in ways if way.holds(place, card.name)), None)
+Held = dict[str, set[str]]
+"""Tool to the interfaces that it sets up, in the order in which tools are asked."""
+
+
+def _ways(connection: libvirt.virConnect, uri: str) -> tuple[Way, ...]:
+    """The first that holds an interface changes it; the first there is takes what nobody holds."""
+    return (
+        bridge_libvirt.Driver(uri, is_offered=interfaces.can_define(connection)),
+        bridge_netplan,
+        bridge_nm,
+        bridge_ifupdown,
+    )
+
+
+def _port(ways: Held, card: _Card, addresses: tuple[str, ...]) -> HostPort:
+    holder = next((key for key, held in ways.items() if card.name in held), "")
     obstacle = ""
     if not bridges.NAME.fullmatch(card.name):
         obstacle = "name"
@@ -125,18 +140,18 @@ def _port(place: Place, ways: list[Way], card: _Card, addresses: tuple[str, ...]
         obstacle = "member"
     elif card.is_wireless:
         obstacle = "wireless"
-    elif holder is None and addresses:
+    elif not holder and addresses:
         obstacle = "unknown"
-    way = "" if obstacle else (holder or ways[0]).key
+    way = "" if obstacle else holder or next(iter(ways))
     return HostPort(card.name, way, obstacle, addresses)
 
 
-def _bridge(place: Place, ways: list[Way], card: _Card) -> HostBridge:
+def _bridge(ways: Held, card: _Card) -> HostBridge:
     ports = tuple(name for name in card.members if not name.startswith(_TAPS))
-    holder = next((way for way in ways if way.holds(place, card.name)), None)
-    if holder is None or not bridges.NAME.fullmatch(card.name):
+    holder = next((key for key, held in ways.items() if card.name in held), "")
+    if not holder or not bridges.NAME.fullmatch(card.name):
         return HostBridge(card.name, ports, obstacle="unknown")
-    return HostBridge(card.name, ports, holder.key)
+    return HostBridge(card.name, ports, holder)
 
 
 def _of_libvirt(connection: libvirt.virConnect) -> set[str]:
@@ -178,7 +193,7 @@ def _planned(
         raise errors.NotFound(f"no bridge {bridge} that can be changed")
     if act == bridges.DETACH and there is not None and device not in there.ports:
         raise errors.NotFound(f"{device} is not in {bridge}")
-    tool = next(it for it in WAYS if it.key == way)
+    tool = next(it for it in _ways(connection, uri) if it.key == way)
     told = interfaces.sight(uri).addresses()
     is_taken = act in (bridges.CREATE, bridges.ATTACH)
     addresses = told.get(device if is_taken else bridge, ())

@@ -117,6 +117,20 @@ def daemon(uri: str) -> int:
     return 0
 
 
+def can_define(connection: libvirt.virConnect) -> bool:
+    """Whether libvirt changes interfaces here (netcf), or only lists them (udev).
+
+    Asked with what is no definition: who cannot refuses before it looks at it.
+    """
+    try:
+        connection.interfaceDefineXML("<interface/>")
+    except libvirt.libvirtError as error:
+        if faults.is_lost(error):
+            raise
+        return not isinstance(faults.problem(error), errors.NotSupported)
+    return False
+
+
 def identity(name: str) -> str:
     """A UUID for an interface, which has none: always the same for the same name."""
     return str(uuid.uuid5(_NAMESPACE, name))

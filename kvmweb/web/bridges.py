@@ -22,6 +22,7 @@ from kvmweb.services import bridges as desk
 from kvmweb.services import topology
 from kvmweb.ui import bridge_steps as steps
 from kvmweb.ui import bridges as face
+from kvmweb.ui import differences
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
 
@@ -155,6 +156,7 @@ def _asked(act: str, form: ChangeForm, plan: BridgePlan | None) -> Mapping[str, 
             "tool": face.TOOLS.get(plan.way, plan.way),
             "warning": face.warning(act, given["bridge"], given["device"], plan.lost),
             "back_s": desk.back_s(),
+            "files": [(it[0], differences.lines(it[1], it[2])) for it in plan.files],
         }
     return context
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from urllib.parse import quote
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from kvmweb.core import refs
 from kvmweb.core.errors import Denied, Invalid, NotFound, Problem
 from kvmweb.services import nwfilters as desk
 from kvmweb.services import overview, sessions
-from kvmweb.ui import links
+from kvmweb.ui import differences, links
 from kvmweb.ui import nwfilters as face
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
@@ -98,7 +97,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         "form": form,
         "it": details,
         "is_review": is_review,
-        "diff": _diff(record.xml, text) if is_review else (),
+        "diff": differences.lines(record.xml, text) if is_review else (),
         "define_line": face.line(details.host.uri, "nwfilter-define", "filter.xml"),
     }
     return respond.page(request, "nwfilters/edit.html", context, status=422 if form.errors else 200)
@@ -151,14 +150,3 @@ def _store(request: HttpRequest, details: desk.FilterDetails, found: dict[str, s
         uuid=details.ref.id,
         definition_hash=found["definition_hash"],
     )
-
-
-def _diff(before: str, after: str) -> list[tuple[str, str]]:
-    """Lines with what happened to them: same, added, removed."""
-    kinds = {"+": "added", "-": "removed"}
-    found = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=4)
-    return [
-        (kinds.get(line[:1], "same"), line)
-        for line in found
-        if not line.startswith(("+++", "---", "@@"))
-    ]

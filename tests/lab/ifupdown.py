@@ -5,36 +5,19 @@ Nothing is installed on the machine that the tests run on.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from tests.lab.host import REPOSITORY, LabError, LabHost
+from tests.lab import packages
+from tests.lab.host import LabHost
 
-PACKAGE = "ifupdown"
 STATE = "/var/lib/kvmweb-network"
 PLACES = {"/etc/network": "etc-network", "/run/network": "run-network", STATE: "network-state"}
 
 
 def program() -> Path:
-    """The folder with `ifup`, fetched once and kept below .cache/. Raises LabError without apt."""
-    cache = Path(os.environ.get("KVMWEB_TEST_CACHE", REPOSITORY / ".cache")) / PACKAGE
-    if not (cache / "sbin/ifup").exists():
-        if shutil.which("apt-get") is None:
-            raise LabError("ifupdown is fetched with apt-get: Debian and Ubuntu only")
-        work = cache.with_name(f"{PACKAGE}.{os.getpid()}")
-        work.mkdir(parents=True)
-        fetched = subprocess.run(
-            ["apt-get", "download", PACKAGE], cwd=work, capture_output=True, text=True, check=False
-        )
-        packages = list(work.glob("*.deb"))
-        if not packages:
-            raise LabError(fetched.stderr)
-        subprocess.run(["dpkg-deb", "-x", packages[0], work], check=True)
-        shutil.rmtree(cache, ignore_errors=True)
-        work.rename(cache)
-    return cache / "sbin"
+    """The folder with `ifup`. Raises LabError without apt."""
+    return packages.unpacked("ifupdown") / "sbin"
 
 
 def furnish(lab: LabHost) -> Path:

@@ -57,7 +57,10 @@ def test_a_bridge_is_planned_made_kept_used_and_deleted(site: Workshop, admin: A
     plan = bridges.plan(admin, HOST, "create", bridge="br0", device="eth1")
     assert plan.way == "ifupdown"
     assert "ifup br0" in plan.commands
-    assert plan.files[0][0] == "/etc/network/interfaces"
+    path, before, after = plan.files[0]
+    assert path == "/etc/network/interfaces"
+    assert "br0" in after
+    assert "br0" not in before
     trial = begin(admin, "create", "br0", "eth1")
     site.see(lambda: state(site, admin) == "trial")
     bridges.settle(admin, HOST, trial=trial, is_kept=True)
