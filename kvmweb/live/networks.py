@@ -76,10 +76,9 @@ def _bridges(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
 
     def gather(actor: Actor) -> tuple[int, Mapping[str, str]]:
         it = bridges.show(actor, host=host)
-        if it.wiring.host is None:
-            return it.wiring.rev, {}
         context = {
             "it": it.wiring,
+            "is_blind": topology.is_blind(actor),
             **work.page(
                 it.wiring.interfaces, it.wiring.networks, it.found, it.users,
                 may=it.may, is_up=it.is_up, now=time.time(),

@@ -28,6 +28,9 @@ class Portal:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
+        self.machine = "localhost"
+        self.enter: tuple[str, ...] = ()
+        """What it is started behind, such as the network of another host; then `machine` is it."""
         self.port = free_port()
         self.log_path = folder / "portal.log"
         self.environment = {
@@ -45,7 +48,7 @@ class Portal:
     @property
     def url(self) -> str:
         """Where a browser opens it."""
-        return f"https://localhost:{self.port}{self.environment.get('KVMWEB_URL_PREFIX', '')}"
+        return f"https://{self.machine}:{self.port}{self.environment.get('KVMWEB_URL_PREFIX', '')}"
 
     @property
     def pid(self) -> int:
@@ -71,7 +74,7 @@ class Portal:
         """Start and wait until it is alive."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
+                [*self.enter, sys.executable, "manage.py", "serve"],
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdout=log,

@@ -185,7 +185,7 @@ def tree(lab: LabHost, tmp_path: Path) -> Iterator[str]:
     (folder / ".treeinfo").write_text(INFO)
     for source, name in (("vmlinuz", "vmlinuz"), ("initrd.gz", "initrd.img")):
         shutil.copy(guest_image() / source, folder / "images/pxeboot" / name)
-    command = ["nsenter", "-t", str(lab._pid1), "--net", sys.executable, "-m", "http.server"]
+    command = ["nsenter", "-t", str(lab.pid1), "--net", sys.executable, "-m", "http.server"]
     command += ["--bind", lab.address, "--directory", str(folder), "8080"]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     yield f"http://{lab.address}:8080/"

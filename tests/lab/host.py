@@ -103,7 +103,7 @@ class LabHost:
         self.folder = Path()
         self.address = f"10.77.{number}.1"
         self._leader: subprocess.Popen[str] | None = None
-        self._pid1 = 0
+        self.pid1 = 0
 
     # -- life ------------------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class LabHost:
 
     def inside(self, *command: str, check: bool = True) -> str:
         """Run a command in the host's network and mounts (iptables, ip, mount ...)."""
-        enter = ["nsenter", "-t", str(self._pid1), "--mount", "--net", "--uts", "--pid", "--ipc"]
+        enter = ["nsenter", "-t", str(self.pid1), "--mount", "--net", "--uts", "--pid", "--ipc"]
         done = subprocess.run([*enter, *command], capture_output=True, text=True, check=False)
         if check and done.returncode:
             raise LabError(f"{' '.join(command)}: {done.stderr}")
@@ -349,16 +349,16 @@ class LabHost:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                 start_new_session=True, cwd="/",
             )  # fmt: skip
-        self._pid1 = self._child_of_leader()
+        self.pid1 = self._child_of_leader()
         subprocess.run(["ip", "link", "del", self._veth], capture_output=True, check=False)
         for line in (
-            f"link add {self._veth} type veth peer name eth0 netns {self._pid1}",
+            f"link add {self._veth} type veth peer name eth0 netns {self.pid1}",
             f"addr add 10.77.{self.number}.254/24 dev {self._veth}",
             f"link set {self._veth} up",
         ):
             subprocess.run(["ip", *line.split()], check=True)
         for line in (f"addr add {self.address}/24 dev eth0", "link set eth0 up"):
-            enter_net = ["nsenter", "-t", str(self._pid1), "--net"]
+            enter_net = ["nsenter", "-t", str(self.pid1), "--net"]
             subprocess.run([*enter_net, "ip", *line.split()], check=True)
 
     def _child_of_leader(self) -> int:
@@ -386,7 +386,7 @@ class LabHost:
             raise LabError(f"{self.name} did not {word}: {self._log()}")
 
     def _outside(self, inner: int) -> int:
-        space = os.readlink(f"/proc/{self._pid1}/ns/pid")
+        space = os.readlink(f"/proc/{self.pid1}/ns/pid")
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 if os.readlink(entry / "ns/pid") != space:
