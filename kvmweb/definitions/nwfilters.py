@@ -56,6 +56,34 @@ def named(xml: str, *, uuid: str, name: str) -> str:
     return elements.serialize(root)
 
 
+BLANK, OWN_ADDRESS, CLOSED, WEB = "blank", "own-address", "closed", "web"
+STARTS = (BLANK, OWN_ADDRESS, CLOSED, WEB)
+_RULES: dict[str, tuple[tuple[str, str, str, dict[str, str]], ...]] = {
+    BLANK: (),
+    OWN_ADDRESS: (),
+    CLOSED: (("accept", "out", "all", {}), ("drop", "in", "all", {})),
+    WEB: (
+        ("accept", "in", "tcp", {"dstportstart": "22"}),
+        ("accept", "in", "tcp", {"dstportstart": "80"}),
+        ("accept", "in", "tcp", {"dstportstart": "443"}),
+        ("accept", "out", "all", {}),
+        ("drop", "in", "all", {}),
+    ),
+}
+"""What answers a connection from the guest is let in by an accepted `out`: rules keep state."""
+
+
+def start(kind: str, name: str) -> str:
+    """A new filter to go on from: of one of STARTS."""
+    root = etree.Element("filter", name=name, chain="root")
+    if kind != BLANK:
+        etree.SubElement(root, "filterref", filter="clean-traffic")
+    for action, direction, protocol, matched in _RULES[kind]:
+        rule = etree.SubElement(root, "rule", action=action, direction=direction)
+        etree.SubElement(rule, protocol, matched)
+    return elements.serialize(root)
+
+
 def interface_with(xml: str, mac: str, filter_name: str) -> str:
     """The interface of this MAC in a domain's XML, passing this filter; none for an empty name.
 

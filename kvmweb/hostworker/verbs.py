@@ -113,6 +113,8 @@ class Verbs:
                 self._touch("guest", str(guest), time.time())
             if act.part:
                 self._touch(act.part, "", time.time())
+        if act.kind and isinstance(found, dict) and UUID.fullmatch(str(found.get("uuid"))):
+            self._touch(act.kind, str(found["uuid"]), time.time())  # a new one: it had none before
         if isinstance(found, HostRecord):
             self._publisher.set_host(found)
         return act.answers(found)

@@ -15,11 +15,12 @@ from kvmweb.access import judge
 from kvmweb.core import refs, topics, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import HostLine
-from kvmweb.core.errors import Denied, Invalid, NotFound
+from kvmweb.core.errors import Busy, Denied, Invalid, NotFound
 from kvmweb.core.network_details import Attached
 from kvmweb.core.networks import FilterRecord
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.topics import Notice
+from kvmweb.definitions import nwfilters as xml
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
 from kvmweb.inventory import models as mirror
@@ -28,6 +29,7 @@ from kvmweb.services.guard import guarded, sifted
 from kvmweb.store.models import Host
 
 TEXT_MAX = 200_000
+STARTS = xml.STARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,35 +124,64 @@ def define(
     uuid: of the filter that is changed; empty for a new one.
     Raises: Denied without a password given lately, Invalid (fields), Conflict, Exists, HostDown.
     """
-    _confirmed(actor)
-    if uuid:
-        before = _read(refs.filter_(ref.host, uuid))
-        name = before.name
-        audit.running().detail.update(before=before.xml[:4000])
-    if not name or not name.isprintable() or len(name) > 128 or "/" in name:
-        said = _("A name has no slashes and no characters that cannot be seen.")
-        raise Invalid(fields={"name": said})
-    if len(text) > TEXT_MAX:
-        raise Invalid(fields={"text": _("At most %(n)d characters.") % {"n": TEXT_MAX}})
-    audit.running().detail.update(name=name, after=text[:4000])
-    answer = _call(
-        ref, "nwfilter.define", uuid=uuid, name=name, text=text, definition_hash=definition_hash
-    )
-    found = refs.filter_(ref.host, str(answer["uuid"]))
-    audit.tell(str(found), name)
-    publisher.publish(Notice(topics.FILTERS, str(found)))
-    return found
+    return _define(actor, ref, name=name, text=text, uuid=uuid, definition_hash=definition_hash)
+
+
+@guarded("nwfilter.edit")
+def create(actor: Actor, ref: Ref, *, name: str, start: str) -> Ref:
+    """A new filter of this host. start: one of `STARTS`, or the UUID of the filter to copy.
+
+    Raises: Denied without a password given lately, Invalid (fields), Exists, HostDown.
+    """
+    name = name.strip()
+    if start in xml.STARTS:
+        text = xml.start(start, name or "x")
+    else:
+        there = mirror.Filter.objects.filter(host=ref.host, uuid=start, is_gone=False).first()
+        if there is None:
+            raise Invalid(fields={"start": _("Choose one of the list.")})
+        text = wire.from_plain(FilterRecord, there.record).xml
+        audit.running().detail.update(copy_of=there.name)
+    return _define(actor, ref, name=name, text=text, uuid="", definition_hash="")
+
+
+@sifted("nwfilter.edit")
+def places(actor: Actor) -> list[HostLine]:
+    """Hosts whose filters this actor may make and delete, by name."""
+    reach = judge.reach(actor, "nwfilter.edit")
+    mirrors = {row.host: row for row in mirror.HostMirror.objects.all()}
+    found = [it for it in Host.objects.order_by("name", "key") if reach.covers(it.ref)]
+    return [sight.host_line(actor, it.ref, mirrors.get(it.key)) for it in found]
 
 
 @guarded("nwfilter.edit")
 def delete(actor: Actor, ref: Ref, *, uuid: str) -> None:
-    """Forget a filter of this host, which the audit keeps. Raises NotFound, and what libvirt says
-    while an interface passes it.
+    """Forget a filter of this host, which the audit keeps.
+
+    Raises: Denied without a password given lately, NotFound, Busy (users) while it is used.
     """
     _confirmed(actor)
     before = _read(refs.filter_(ref.host, uuid))
+    if users := users_of(actor, ref, uuid=uuid):
+        raise Busy(before.name, users=", ".join(users[:5]))
     audit.running().detail.update(name=before.name, before=before.xml[:8000])
     _call(ref, "nwfilter.delete", uuid=uuid)
+
+
+@guarded("nwfilter.view")
+def users_of(actor: Actor, ref: Ref, *, uuid: str) -> list[str]:
+    """Guests that pass this filter, and filters made of it, by name: while any, it stays."""
+    name = _read(refs.filter_(ref.host, uuid)).name
+    reach = judge.reach(actor, "guest.view")
+    hidden = _("a guest that you do not see")
+    guests = {
+        it.name if reach.covers(it.ref) else hidden
+        for it in networks.cards(ref.host)
+        if it.card.filter == name
+    }
+    found = mirror.Filter.objects.filter(host=ref.host, is_gone=False).order_by("name_fold")
+    records = [wire.from_plain(FilterRecord, it.record) for it in found]
+    return [*sorted(guests), *(it.name for it in records if name in it.parts)]
 
 
 @guarded("nwfilter.assign")
@@ -183,6 +214,29 @@ def assign(actor: Actor, ref: Ref, *, mac: str, name: str) -> None:
     """
     audit.running().detail.update(mac=mac, filter=name)
     _call(ref, "guest.filter", uuid=ref.id, mac=mac, filter_name=name)
+
+
+def _define(
+    actor: Actor, ref: Ref, *, name: str, text: str, uuid: str, definition_hash: str
+) -> Ref:
+    _confirmed(actor)
+    if uuid:
+        before = _read(refs.filter_(ref.host, uuid))
+        name = before.name
+        audit.running().detail.update(before=before.xml[:4000])
+    if not name or not name.isprintable() or len(name) > 128 or "/" in name:
+        said = _("A name has no slashes and no characters that cannot be seen.")
+        raise Invalid(fields={"name": said})
+    if len(text) > TEXT_MAX:
+        raise Invalid(fields={"text": _("At most %(n)d characters.") % {"n": TEXT_MAX}})
+    audit.running().detail.update(name=name, after=text[:4000])
+    answer = _call(
+        ref, "nwfilter.define", uuid=uuid, name=name, text=text, definition_hash=definition_hash
+    )
+    found = refs.filter_(ref.host, str(answer["uuid"]))
+    audit.tell(str(found), name)
+    publisher.publish(Notice(topics.FILTERS, str(found)))
+    return found
 
 
 def _rows(actor: Actor, found: list[mirror.Filter]) -> list[FilterRow]:

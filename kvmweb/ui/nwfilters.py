@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.networks import FilterRecord
@@ -55,3 +58,18 @@ def shown(record: FilterRecord, uri: str) -> dict[str, object]:
 def line(uri: str, verb: str, name: str) -> str:
     """The virsh line for this verb."""
     return commands.virsh(uri, verb, name)
+
+
+_STARTS: dict[str, Text] = {
+    "blank": _("Empty: nothing is held up until rules are added"),
+    "own-address": _("Own addresses only: the guest cannot pretend to be another"),
+    "closed": _("Closed: the guest reaches out, nobody reaches in"),
+    "web": _("Web server: SSH, HTTP and HTTPS reach in, the guest reaches out"),
+}
+
+
+def starts(kinds: Iterable[str], found: Iterable[tuple[str, str]]) -> list[Any]:
+    """What a new filter can begin as, for a select. found: UUID and name of those to copy."""
+    copies = [(uuid, name) for uuid, name in found]
+    groups: list[Any] = [(kind, _STARTS.get(kind, kind)) for kind in kinds]
+    return [*groups, (_now("A copy of"), copies)] if copies else groups

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from django import forms
@@ -13,10 +14,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.core import refs
-from kvmweb.core.errors import Denied, Invalid, NotFound, Problem
+from kvmweb.core.errors import Denied, Exists, Invalid, NotFound, Problem
 from kvmweb.services import nwfilters as desk
 from kvmweb.services import overview, sessions
-from kvmweb.ui import differences, links
+from kvmweb.ui import differences, links, messages
 from kvmweb.ui import nwfilters as face
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
@@ -33,6 +34,20 @@ class TextForm(Strict):
     )
     definition_hash = forms.CharField(required=False, widget=forms.HiddenInput, max_length=64)
     step = forms.ChoiceField(choices=[("review", ""), ("store", "")], required=False)
+
+
+class CreateForm(Strict):
+    """start: a template, or the filter that it begins as a copy of."""
+
+    host = forms.ChoiceField(label=gettext_lazy("Host"))
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=128)
+    start = forms.ChoiceField(label=gettext_lazy("Begin with"))
+
+    def __init__(self, *args: Any, hosts: list[Any], starts: list[Any], **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        known = [(it.ref.host, it.name) for it in hosts]
+        self.fields["host"].choices = known  # type: ignore[attr-defined]
+        self.fields["start"].choices = starts  # type: ignore[attr-defined]
 
 
 class AssignForm(Strict):
@@ -52,6 +67,7 @@ def list_(request: HttpRequest) -> HttpResponse:
     query = {name: request.GET.get(name, "") for name in ("search", "host")}
     rows = desk.list_(actor, **query)
     context = {"live_rev": rev, "rows": rows, "is_blind": desk.is_blind(actor), **query}
+    context["may_create"] = bool(desk.places(actor))
     return respond.page(request, "nwfilters/list.html", context, part="listing")
 
 
@@ -68,6 +84,88 @@ def show(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """A new one: empty, of a template, or a copy; its XML can be edited afterwards. `?host=`."""
+    actor = request.actor  # type: ignore[attr-defined]
+    hosts = desk.places(actor)
+    if not hosts:
+        raise Denied(verb="nwfilter.edit")
+    if not sessions.is_confirmed(actor):
+        return _password_first(request.get_full_path())
+    asked = request.POST.get("host", "") or request.GET.get("host", "")
+    chosen = next((it for it in hosts if it.ref.host == asked), hosts[0])
+    there = [(it.ref.id, it.record.name) for it in desk.list_(actor, host=chosen.ref.host)]
+    form = posted(
+        request,
+        lambda *args, **rest: CreateForm(
+            *args, hosts=hosts, starts=face.starts(desk.STARTS, there), **rest
+        ),
+        initial={"host": chosen.ref.host, "start": request.GET.get("start", "")},
+    )
+    if form.is_bound and form.is_valid():
+        given = form.cleaned_data
+        try:
+            desk.create(actor, chosen.ref, name=given["name"], start=given["start"])
+            said = _("Filter %(name)s was made.") % {"name": given["name"]}
+            # Its page is there once the mirror has it; the list brings it by itself.
+            query = urlencode({"host": chosen.ref.host, "search": given["name"]})
+            return respond.done(request, said, to=f"{reverse('nwfilters')}?{query}")
+        except Invalid as invalid:
+            form.add_invalid(invalid)
+            if not invalid.fields:
+                form.add_error(None, invalid.detail or _("This XML is not a filter."))
+        except Exists as exists:
+            form.add_error("name", messages.problem(exists).sentence)
+        except Problem as problem:
+            return respond.problem(request, problem, about=given["name"])
+    context = {
+        "form": form,
+        "hosts": hosts,
+        "chosen": chosen,
+        "command": face.line(chosen.uri, "nwfilter-define", "filter.xml"),
+    }
+    return respond.page(
+        request, "nwfilters/create.html", context, status=422 if form.errors else 200
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
+    """Ask, naming who uses it; then delete."""
+    actor, ref = request.actor, refs.filter_(host, str(uuid))  # type: ignore[attr-defined]
+    details = desk.show(actor, ref)
+    if not details.may_edit:
+        raise Denied(verb="nwfilter.edit")
+    if not sessions.is_confirmed(actor):
+        return _password_first(request.path)
+    form = posted(request, Strict)
+    name = details.record.name
+    if form.is_bound:
+        try:
+            desk.delete(actor, ref.on_host, uuid=ref.id)
+        except Problem as problem:
+            return respond.problem(request, problem, about=name, about_url=links.of(ref))
+        said = _("Filter %(name)s was deleted.") % {"name": name}
+        return respond.done(request, said, to=reverse("nwfilters"))
+    users = desk.users_of(actor, ref.on_host, uuid=ref.id)
+    context = {
+        "form": form,
+        "users": users,
+        "it": details,
+        "name": "nwfilter.delete",
+        "action": "" if users else request.path,
+        "tone": "bad",
+        "back_url": links.of(ref),
+        "back_label": name,
+        "title": _("Delete network filter %(name)s?") % {"name": name},
+        "action_label": _("Delete"),
+        "command": face.line(details.host.uri, "nwfilter-undefine", name),
+        "frame": "parts/dialog_page.html",
+    }
+    return respond.page(request, "nwfilters/delete.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     """Its XML: raw, so the password was given lately and the differences are shown first."""
     actor = request.actor  # type: ignore[attr-defined]
@@ -75,7 +173,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     if not details.may_edit:
         raise Denied(verb="nwfilter.edit")
     if not sessions.is_confirmed(actor):
-        return HttpResponseRedirect(f"{reverse('me_confirm')}?next={quote(request.path)}")
+        return _password_first(request.path)
     record = details.record
     initial = {"text": record.xml, "definition_hash": record.definition_hash}
     form = posted(request, TextForm, initial=initial)
@@ -150,3 +248,7 @@ def _store(request: HttpRequest, details: desk.FilterDetails, found: dict[str, s
         uuid=details.ref.id,
         definition_hash=found["definition_hash"],
     )
+
+
+def _password_first(path: str) -> HttpResponse:
+    return HttpResponseRedirect(f"{reverse('me_confirm')}?next={quote(path)}")

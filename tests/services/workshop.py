@@ -89,7 +89,7 @@ class Workshop:
 
     async def _frames(self) -> list[dict[str, Any]]:
         frames: list[dict[str, Any]] = []
-        missing = {"guest", "pool", "network", "volume", "interface"}
+        missing = {"guest", "pool", "network", "volume", "interface", "nwfilter"}
         async for frame in subscription.listen(KEY):
             frames.append(frame)
             if frame["type"] == "listed":

@@ -189,6 +189,8 @@ ROUTES = [
     listed("nwfilters", "/networks/filters/"),
     Route("nwfilter", FILTER, AUDIT, hidden=WITH_RIGHTS - AUDIT),
     Route("nwfilter_edit", f"{FILTER}edit/", ADMIN, hidden=WITH_RIGHTS - AUDIT),
+    Route("nwfilter_delete", f"{FILTER}delete/", ADMIN, hidden=WITH_RIGHTS - AUDIT),
+    portal("nwfilter_create", "/networks/filters/create/", ADMIN),
     guest("guest_filter", "filter/?mac=52:54:00:00:00:01", ADMIN),
     portal("network_create", "/networks/create/", ADMIN),
     network("network", "", SEE_HOST),
