@@ -131,6 +131,9 @@ class Flow:
     burst: int = 0
 
 
+UNLIMITED = Flow()
+
+
 @dataclass(frozen=True, slots=True)
 class PortGroup:
     """A named choice for interfaces of guests. vlans: tags; one is native, several a trunk."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kvmweb.core.bins import BinMark
-from kvmweb.core.networks import Lease, NetworkSpec
+from kvmweb.core.networks import UNLIMITED, Flow, Lease, NetworkSpec
 from kvmweb.core.snapshots import SnapshotRecord
 from kvmweb.core.templates import TemplateMark
 from kvmweb.core.tuning import CpuModel, Tuning
@@ -89,6 +89,14 @@ class InterfaceRecord:
     port_group: str = ""
     filter: str = ""
     """The network filter that it passes."""
+    mode: str = ""
+    """Of direct (macvtap)."""
+    mtu: int = 0
+    """0: that of what it is connected to."""
+    vlans: tuple[int, ...] = ()
+    inbound: Flow = UNLIMITED
+    """To the guest."""
+    outbound: Flow = UNLIMITED
     is_unplugged: bool = False
     """Its virtual network was stopped under it: it is connected to nothing until re-attached."""
 

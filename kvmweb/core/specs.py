@@ -56,6 +56,7 @@ class InterfaceSpec:
     """One network card. type: network, bridge, direct (macvtap) or user.
 
     source: the network's name, or the host's device for who may name one. mode: of direct.
+    port_group: of the network; empty for its default.
     """
 
     type: str = "network"
@@ -63,6 +64,7 @@ class InterfaceSpec:
     mode: str = "bridge"
     model: str = "virtio"
     mac: str = ""
+    port_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

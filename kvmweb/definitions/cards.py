@@ -11,8 +11,9 @@ from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.core.cards import CardChange
+from kvmweb.core.networks import Flow
 from kvmweb.core.specs import InterfaceSpec
-from kvmweb.definitions import elements
+from kvmweb.definitions import elements, network_edits, networks
 from kvmweb.definitions.elements import Element, attribute
 
 _SOURCES = {"network": "network", "bridge": "bridge", "direct": "dev"}
@@ -30,6 +31,8 @@ def build(spec: InterfaceSpec) -> str:
             source = etree.SubElement(card, "source", {_SOURCES[spec.type]: spec.source})
             if spec.type == "direct":
                 source.set("mode", spec.mode)
+            elif spec.port_group:
+                source.set("portgroup", spec.port_group)
         etree.SubElement(card, "model", type=spec.model)
     except ValueError as error:
         raise errors.Invalid("a value holds a character that XML cannot carry") from error
@@ -57,23 +60,32 @@ def edit(xml: str, mac: str, change: CardChange) -> str:
 def changed(xml: str, mac: str, change: CardChange) -> str:
     """The interface alone, as a running guest may take it: another place, another link.
 
-    Model and MAC stay as they are. Raises NotFound, Invalid.
+    Model, MAC and MTU stay as they are; limits have a call of their own. Raises NotFound, Invalid.
     """
     card = _of(elements.parse(xml), mac)
-    _apply(card, replace(change, model="", mac=""))
+    _apply(card, replace(change, model="", mac="", mtu=None, inbound=None, outbound=None))
     return elements.serialize(card)
 
 
-def look(xml: str, mac: str) -> tuple[str, ...]:
-    """How and where it is connected, its model and its link. Raises NotFound, Invalid."""
+def limits(xml: str, mac: str) -> tuple[Flow, Flow]:
+    """To the guest, and from it. Raises NotFound, Invalid."""
+    card = _of(elements.parse(xml), mac)
+    inbound, outbound = card.find("bandwidth/inbound"), card.find("bandwidth/outbound")
+    return networks.flow(inbound), networks.flow(outbound)
+
+
+def look(xml: str, mac: str) -> tuple[object, ...]:
+    """All that a change can be about, as it is. Raises NotFound, Invalid."""
     card = _of(elements.parse(xml), mac)
     link = attribute(card, "link", "state", "up")
-    return (*_place(card), attribute(card, "model", "type"), link)
+    model, mtu = attribute(card, "model", "type"), attribute(card, "mtu", "size")
+    return (*_place(card), model, link, mtu, networks.vlans(card), *limits(xml, mac))
 
 
 def _apply(card: Element, change: CardChange) -> None:
-    if change.source and _place(card) != (change.type, change.source):
-        _move(card, change.type, change.source)
+    place = (change.type, change.source, change.port_group, change.mode)
+    if change.source and _place(card) != place:
+        _move(card, change)
     if change.model and attribute(card, "model", "type") != change.model:
         _child(card, "model").set("type", change.model)
     if change.mac and attribute(card, "mac", "address").lower() != change.mac:
@@ -81,17 +93,45 @@ def _apply(card: Element, change: CardChange) -> None:
     is_up = attribute(card, "link", "state", "up") != "down"
     if change.is_link_up is not None and change.is_link_up != is_up:
         _child(card, "link").set("state", "up" if change.is_link_up else "down")
+    if change.vlan is not None and change.vlan != (networks.vlans(card) or (0,))[0]:
+        network_edits.vlan(card, (change.vlan,) if change.vlan else ())
+    if change.mtu is not None and change.mtu != elements.number(attribute(card, "mtu", "size")):
+        _resize(card, change.mtu)
+    _limit(card, change)
 
 
-def _move(card: Element, kind: str, source: str) -> None:
-    if kind not in ("network", "bridge"):
-        raise errors.Invalid("a virtual network, or a bridge of the host")
-    for name in _OF_PLACE:
+def _limit(card: Element, change: CardChange) -> None:
+    before = [networks.flow(card.find(f"bandwidth/{name}")) for name in ("inbound", "outbound")]
+    pairs = zip((change.inbound, change.outbound), before, strict=True)
+    after = [was if wanted is None else wanted for wanted, was in pairs]
+    if after != before:
+        network_edits.bandwidth(card, *after)
+
+
+def _resize(card: Element, mtu: int) -> None:
+    if mtu:
+        _child(card, "mtu").set("size", str(mtu))
+        return
+    for found in card.findall("mtu"):
+        card.remove(found)
+
+
+def _move(card: Element, change: CardChange) -> None:
+    kind = change.type
+    if kind not in _SOURCES:
+        raise errors.Invalid("a virtual network, a bridge or a device of the host")
+    is_same = _place(card)[:2] == (kind, change.source)
+    for name in _OF_PLACE if not is_same else ("source",):
         for found in card.findall(name):
             card.remove(found)
     card.set("type", kind)
     mac = card.find("mac")
-    card.insert(0 if mac is None else 1, etree.Element("source", {_SOURCES[kind]: source}))
+    source = etree.Element("source", {_SOURCES[kind]: change.source})
+    if kind == "direct":
+        source.set("mode", change.mode or "bridge")
+    elif change.port_group:
+        source.set("portgroup", change.port_group)
+    card.insert(0 if mac is None else 1, source)
 
 
 def _child(card: Element, name: str) -> Element:
@@ -99,9 +139,11 @@ def _child(card: Element, name: str) -> Element:
     return etree.SubElement(card, name) if found is None else found
 
 
-def _place(card: Element) -> tuple[str, str]:
+def _place(card: Element) -> tuple[str, str, str, str]:
     kind = str(card.get("type", ""))
-    return kind, attribute(card, "source", _SOURCES.get(kind, "dev"))
+    mode = attribute(card, "source", "mode") if kind == "direct" else ""
+    group = attribute(card, "source", "portgroup")
+    return kind, attribute(card, "source", _SOURCES.get(kind, "dev")), group, mode
 
 
 def _of(root: Element, mac: str) -> Element:

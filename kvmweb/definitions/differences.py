@@ -8,6 +8,7 @@ from typing import Any
 
 from kvmweb.core import hardware_kinds
 from kvmweb.core.hardware import Kind, When
+from kvmweb.core.networks import Flow
 from kvmweb.core.records import PendingChange
 from kvmweb.core.tuning import Processor
 from kvmweb.definitions import guests, hardware, pending
@@ -17,7 +18,10 @@ _OF_DISK = (
     "source", "bus", "device", "format", "cache", "discard", "is_readonly", "is_shareable",
     "io", "detect_zeroes", "serial", "is_removable", "limits",
 )  # fmt: skip
-_OF_CARD = ("source", "type", "model", "is_link_up", "filter", "port_group")
+_OF_CARD = (
+    "source", "type", "mode", "model", "is_link_up", "filter", "port_group", "mtu", "vlans",
+    "inbound", "outbound",
+)  # fmt: skip
 _TUNING = {
     "processor": {"cpu"},
     "placement": {"cputune", "numatune"},
@@ -131,4 +135,8 @@ def _fields(
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, Flow):
+        return f"{value.average} / {value.peak} / {value.burst}" if value.average else ""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return "" if value == 0 else str(value)

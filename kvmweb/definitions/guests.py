@@ -20,6 +20,7 @@ from kvmweb.definitions import (
     disk_limits,
     elements,
     host_devices,
+    networks,
     templates,
     tuning,
 )
@@ -188,6 +189,11 @@ def interface(card: Element) -> InterfaceRecord:
         port=attribute(card, "source", "portid"),
         port_group=attribute(card, "source", "portgroup"),
         filter=attribute(card, "filterref", "filter"),
+        mode=attribute(card, "source", "mode") if card.get("type") == "direct" else "",
+        mtu=number(attribute(card, "mtu", "size")),
+        vlans=networks.vlans(card),
+        inbound=networks.flow(card.find("bandwidth/inbound")),
+        outbound=networks.flow(card.find("bandwidth/outbound")),
     )
 
 

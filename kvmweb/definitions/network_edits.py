@@ -190,9 +190,9 @@ def _rest(root: Element, before: NetworkSpec, spec: NetworkSpec) -> None:
     if before.mtu != spec.mtu:
         _replace(root, "mtu", {"size": str(spec.mtu)}, is_there=bool(spec.mtu))
     if (before.inbound, before.outbound) != (spec.inbound, spec.outbound):
-        _bandwidth(root, spec.inbound, spec.outbound)
+        bandwidth(root, spec.inbound, spec.outbound)
     if before.vlans != spec.vlans:
-        _vlan(root, spec.vlans)
+        vlan(root, spec.vlans)
     _merge(root, "portgroup", before.port_groups, spec.port_groups, _port_group)
     _merge(root, "route", before.routes, spec.routes, _route)
 
@@ -220,7 +220,8 @@ def _merge(
         parent.append(found)
 
 
-def _bandwidth(parent: Element, inbound: Flow, outbound: Flow) -> None:
+def bandwidth(parent: Element, inbound: Flow, outbound: Flow) -> None:
+    """Its <bandwidth>, or none."""
     for found in parent.findall("bandwidth"):
         parent.remove(found)
     if not (inbound.average or outbound.average):
@@ -232,7 +233,8 @@ def _bandwidth(parent: Element, inbound: Flow, outbound: Flow) -> None:
             holder.append(_element(tag, limits))
 
 
-def _vlan(parent: Element, tags: Iterable[int]) -> None:
+def vlan(parent: Element, tags: Iterable[int]) -> None:
+    """Its <vlan>, or none."""
     for found in parent.findall("vlan"):
         parent.remove(found)
     wanted = tuple(tags)
@@ -275,8 +277,8 @@ def _service(it: core.DnsService) -> Element:
 
 def _port_group(it: core.PortGroup) -> Element:
     group = _element("portgroup", {"name": it.name, "default": "yes" if it.is_default else ""})
-    _vlan(group, it.vlans)
-    _bandwidth(group, it.inbound, it.outbound)
+    vlan(group, it.vlans)
+    bandwidth(group, it.inbound, it.outbound)
     return group
 
 

@@ -1,7 +1,8 @@
 """The network interfaces of a guest: given, changed, taken away.
 
 Measured (libvirt 9.0, QEMU 7.2): a running guest's interface takes another network or bridge and
-another link at once; its model and its MAC are what it was started with.
+another link at once, and limits where the kernel has what they need; its model, MAC and MTU are
+what it was started with.
 """
 
 from __future__ import annotations
@@ -65,7 +66,11 @@ def edit(
         if live and wanted.mac and wanted.mac != mac.lower():
             raise errors.WrongState("the MAC of a running guest stays", state="running")
         is_live = live and _is_there(live, mac)
+        limited = _limit(domain, live, mac, wanted) if is_live else SAME
+        if limited == NOW:
+            live, _stored = changing.texts(domain)
         when = _live(domain, live, mac, wanted) if is_live else SAME
+        when = limited if when == SAME else when
         if not stored:
             return when
         if not changing.store(connection, domain, lambda text: xml.edit(text, mac, wanted)):
@@ -85,6 +90,29 @@ def _live(domain: libvirt.virDomain, live: str, mac: str, wanted: CardChange) ->
         if isinstance(faults.problem(error), errors.NotSupported):
             return NEXT
         raise
+    return NOW
+
+
+def _limit(domain: libvirt.virDomain, live: str, mac: str, wanted: CardChange) -> str:
+    """First of all: a host that cannot limit would not start the guest with it either (measured:
+    a kernel without sfq), so nothing is stored then. Raises NotSupported.
+    """
+    before = xml.limits(live, mac)
+    pairs = zip(("inbound", "outbound"), (wanted.inbound, wanted.outbound), before, strict=True)
+    parameters = {
+        f"{name}.{part}": getattr(flow, part)
+        for name, flow, was in pairs
+        if flow is not None and flow != was
+        for part in ("average", "peak", "burst")
+    }
+    if not parameters:
+        return SAME
+    try:
+        domain.setInterfaceParameters(mac, parameters, LIVE)
+    except libvirt.libvirtError as error:
+        if faults.is_lost(error):
+            raise
+        raise errors.NotSupported(str(error)) from error
     return NOW
 
 

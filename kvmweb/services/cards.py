@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.cards import CardChange, CardPlace
+from kvmweb.core.cards import CardChange, CardLimits, CardPlace
 from kvmweb.core.errors import Invalid, NotFound, WrongState
-from kvmweb.core.networks import HostInterface
-from kvmweb.core.records import InterfaceRecord
+from kvmweb.core.networks import MACVTAP_MODES, OVS, HostInterface
+from kvmweb.core.records import InterfaceRecord, NetworkRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.specs import InterfaceSpec
 from kvmweb.hostlink import client
@@ -25,26 +25,40 @@ from kvmweb.services import audit, creation, creation_devices, networks, present
 from kvmweb.services.guard import guarded, sifted
 
 MODELS = creation_devices.MODELS
+AS_IT_IS = CardLimits()
+MTU = (68, 65535)
+VLAN_MAX = 4094
+FLOW_MAX = 4_000_000
+"""KiB/s; libvirt multiplies it into an unsigned number of 32 bit."""
 
 
 @sifted("network.use")
 def places(actor: Actor, host: str) -> list[CardPlace]:
-    """The networks and bridges of this host that this actor may connect guests to."""
-    found = [
-        CardPlace(f"network:{uuid}", "network", network.name, network.is_active)
-        for uuid, network in creation.networks(actor, host).items()
-    ]
+    """Where this actor may connect guests of this host: networks, their port groups, and for who
+    may use the host's own bridges and devices, those.
+    """
+    found = []
+    for uuid, network in creation.networks(actor, host).items():
+        groups = sorted(it.name for it in network.spec.port_groups)
+        has_vlans = network.spec.mode == OVS
+        for group in ("", *groups):
+            key = f"network:{uuid}/{group}" if group else f"network:{uuid}"
+            place = CardPlace(key, "network", network.name, network.is_active, group, has_vlans)
+            found.append(place)
     if not creation.may_bridge(actor, host):
         return found
     rows = mirror.Interface.objects.filter(host=host, is_gone__in=[False]).order_by("name_fold")
-    bridges = [wire.from_plain(HostInterface, row.record) for row in rows]
+    cards = [wire.from_plain(HostInterface, row.record) for row in rows]
     of_libvirt = set(
         mirror.Network.objects.filter(host=host, is_gone__in=[False]).values_list(
             "record__bridge", flat=True
         )
     )
-    own = [it.name for it in bridges if it.type == "bridge" and it.name not in of_libvirt]
-    return found + [CardPlace(f"bridge:{name}", "bridge", name) for name in own]
+    own = [it.name for it in cards if it.type == "bridge" and it.name not in of_libvirt]
+    taken = {name for it in cards if it.type == "bridge" for name in it.members}
+    devices = [it.name for it in cards if it.type != "bridge" and it.name not in taken]
+    found += [CardPlace(f"bridge:{name}", "bridge", name) for name in own]
+    return found + [CardPlace(f"direct:{name}", "direct", name) for name in devices]
 
 
 @guarded("guest.edit")
@@ -53,22 +67,28 @@ def attach(
     ref: Ref,
     *,
     place: str,
+    mode: str = "bridge",
     model: str = "virtio",
     mac: str = "",
     definition_hash: str = "",
 ) -> tuple[str, str]:
     """Its MAC, and `now`, or `next` where the running guest has no free slot.
 
-    place: a key of `places`. mac: empty makes one. Raises: Invalid (fields), Conflict, HostDown.
+    place: a key of `places`. mode: of macvtap, for a device of the host. mac: empty makes one.
+    Raises: Invalid (fields), Conflict, HostDown.
     """
     present.reachable(ref)
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong)
     mac = _mac(actor, ref, mac, wrong) if mac else _free(ref.host)
     _model(model, wrong)
+    _mode(mode, wrong)
     if wrong or found is None:
         raise Invalid(fields=wrong)
-    spec = InterfaceSpec(type=found.type, source=found.source, model=model, mac=mac)
+    spec = InterfaceSpec(
+        type=found.type, source=found.source, mode=mode, model=model, mac=mac,
+        port_group=found.port_group,
+    )  # fmt: skip
     audit.running().detail.update(mac=mac, connected_to=f"{found.type} {found.source}")
     when = client.call(
         ref.host, "guest.attach_card", uuid=ref.id, spec=wire.to_plain(spec),
@@ -84,37 +104,38 @@ def edit(
     mac: str,
     *,
     place: str = "",
+    mode: str = "",
     model: str = "",
     new_mac: str = "",
     is_link_up: bool | None = None,
+    limits: CardLimits = AS_IT_IS,
     definition_hash: str = "",
 ) -> str:
     """`now`, `next` (all of it at the next start at the latest) or `same`. Empty leaves as it is.
 
-    Raises: NotFound, Invalid (fields), WrongState for a MAC while it runs, Conflict, HostDown.
+    Raises: NotFound, Invalid (fields), WrongState for a MAC while it runs, Conflict, HostDown,
+    NotSupported where the host of a running guest cannot limit: then nothing was changed.
     """
     present.reachable(ref)
     before, is_active = _card(ref, mac)
     wrong: dict[str, str] = {}
-    found = _place(actor, ref, place, wrong) if place else None
-    new_mac = "" if new_mac.lower() == before.mac else new_mac
-    if new_mac:
-        new_mac = _mac(actor, ref, new_mac, wrong, "new_mac")
-    if new_mac and is_active:
-        wrong.setdefault("new_mac", _("The guest is running. Shut it off first."))
+    found = _place(actor, ref, place, wrong) if place else _same_in(actor, ref, before, mode)
+    _mode(mode or "bridge", wrong)
+    _limits(ref, limits, found, before, wrong)
+    new_mac = _other_mac(actor, ref, before, new_mac, wrong, is_active=is_active)
     if model and model != before.model:
         _model(model, wrong)
     if wrong:
         raise Invalid(fields=wrong)
-    kind, source = (found.type, found.source) if found else ("", "")
-    change = CardChange(kind, source, model, new_mac, is_link_up)
-    audit.running().detail.update(mac=mac, change=wire.to_plain(change))
-    return str(
-        client.call(
-            ref.host, "guest.edit_card", uuid=ref.id, mac=mac, change=wire.to_plain(change),
-            definition_hash=definition_hash,
+    change = wire.to_plain(
+        CardChange(
+            **_where(found, mode or before.mode), model=model, mac=new_mac, is_link_up=is_link_up,
+            mtu=limits.mtu, vlan=limits.vlan, inbound=limits.inbound, outbound=limits.outbound,
         )
     )  # fmt: skip
+    audit.running().detail.update(mac=mac, change=change)
+    args = {"mac": mac, "change": change, "definition_hash": definition_hash}
+    return str(client.call(ref.host, "guest.edit_card", uuid=ref.id, **args))
 
 
 @guarded("guest.edit")
@@ -152,6 +173,64 @@ def _place(actor: Actor, ref: Ref, key: str, wrong: dict[str, str]) -> CardPlace
     return found
 
 
+def _where(found: CardPlace | None, mode: str) -> dict[str, str]:
+    if found is None:
+        return {}
+    kept = mode or "bridge" if found.type == "direct" else ""
+    return {
+        "type": found.type, "source": found.source, "port_group": found.port_group, "mode": kept,
+    }  # fmt: skip
+
+
+def _same_in(actor: Actor, ref: Ref, card: InterfaceRecord, mode: str) -> CardPlace | None:
+    """The place where it is already, for another mode there; None where that is nothing."""
+    if not mode or card.type != "direct" or card.mode == mode:
+        return None
+    keys = {it.key: it for it in places(actor, ref.host)}
+    return keys.get(f"direct:{card.source}")
+
+
+def _has_vlans(ref: Ref, found: CardPlace | None, card: InterfaceRecord) -> bool:
+    if found is not None:
+        return found.has_vlans
+    rows = mirror.Network.objects.filter(host=ref.host, name=card.source, is_gone=False)
+    records = [wire.from_plain(NetworkRecord, row.record) for row in rows]
+    return card.type == "network" and any(it.spec.mode == OVS for it in records)
+
+
+def _mode(mode: str, wrong: dict[str, str]) -> None:
+    if mode not in MACVTAP_MODES:
+        wrong["mode"] = _("Choose one of the list.")
+
+
+def _limits(
+    ref: Ref,
+    limits: CardLimits,
+    found: CardPlace | None,
+    card: InterfaceRecord,
+    wrong: dict[str, str],
+) -> None:
+    low, high = MTU
+    kind = found.type if found else card.type
+    if limits.mtu and not low <= limits.mtu <= high:
+        wrong["mtu"] = _("%(low)d to %(high)d, or empty.") % {"low": low, "high": high}
+    elif limits.mtu and kind == "direct":
+        wrong["mtu"] = _("macvtap has the MTU of its device.")
+    if limits.vlan and not 1 <= limits.vlan <= VLAN_MAX:
+        wrong["vlan"] = _("1 to 4094, or empty.")
+    elif limits.vlan and not _has_vlans(ref, found, card):
+        wrong["vlan"] = _("Only a network of Open vSwitch gives each interface a VLAN.")
+    for name, flow in (("inbound", limits.inbound), ("outbound", limits.outbound)):
+        if flow is None:
+            continue
+        if not all(0 <= it <= FLOW_MAX for it in (flow.average, flow.peak, flow.burst)):
+            wrong[name] = _("At most %(n)d KiB/s.") % {"n": FLOW_MAX}
+        elif (flow.peak or flow.burst) and not flow.average:
+            wrong[name] = _("Peak and burst need an average.")
+        elif flow.peak and flow.peak < flow.average:
+            wrong[f"{name}_peak"] = _("The peak is not below the average.")
+
+
 def _model(model: str, wrong: dict[str, str]) -> None:
     if model not in MODELS:
         wrong["model"] = _("Choose one of the list.")
@@ -168,6 +247,19 @@ def _mac(actor: Actor, ref: Ref, typed: str, wrong: dict[str, str], field: str =
         seen = judge.can_see(actor, holder.ref)
         name = holder.name if seen else _("a guest that you do not see")
         wrong[field] = _("%(name)s has this address already.") % {"name": name}
+    return mac
+
+
+def _other_mac(
+    actor: Actor, ref: Ref, card: InterfaceRecord, typed: str, wrong: dict[str, str], *,
+    is_active: bool,
+) -> str:  # fmt: skip
+    """Empty where it stays."""
+    if not typed or typed.lower() == card.mac:
+        return ""
+    mac = _mac(actor, ref, typed, wrong, "new_mac")
+    if is_active:
+        wrong.setdefault("new_mac", _("The guest is running. Shut it off first."))
     return mac
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from kvmweb.core.cards import CardPlace
+from kvmweb.core.cards import CardLimits, CardPlace
+from kvmweb.core.networks import Flow
 from kvmweb.core.records import InterfaceRecord
 from kvmweb.ui import device_words
 
@@ -25,16 +27,63 @@ def places(found: Iterable[CardPlace], now: InterfaceRecord | None = None) -> li
     groups = [
         (_("Virtual networks"), [(it.key, _shown(it)) for it in there if it.type == "network"]),
         (_("Bridges of the host"), [(it.key, _shown(it)) for it in there if it.type == "bridge"]),
+        (
+            _("Devices of the host (macvtap)"),
+            [(it.key, _shown(it)) for it in there if it.type == "direct"],
+        ),
     ]
     shown = [group for group in groups if group[1]]
     if now is None:
         return shown
-    as_it_is = _("As it is: %(source)s") % {"source": f"{now.source or '–'} ({now.type})"}
+    group = f" · {now.port_group}" if now.port_group else ""
+    as_it_is = _("As it is: %(source)s") % {"source": f"{now.source or '–'}{group} ({now.type})"}
     return [("", as_it_is), *shown]
 
 
 def _shown(it: CardPlace) -> str:
-    return it.source if it.is_active else _("%(network)s (stopped)") % {"network": it.source}
+    name = f"{it.source} · {it.port_group}" if it.port_group else it.source
+    return name if it.is_active else _("%(network)s (stopped)") % {"network": name}
+
+
+MODES = [
+    ("", "–"),
+    ("bridge", gettext_lazy("bridge: guests of the device reach each other")),
+    ("vepa", gettext_lazy("VEPA: through the switch outside, also between guests")),
+    ("private", gettext_lazy("private: guests do not reach each other")),
+    ("passthrough", gettext_lazy("passthrough: the device is the guest's alone")),
+]
+"""Of macvtap, for a select."""
+_FLOWS = ("inbound", "outbound")
+
+
+def known(card: InterfaceRecord) -> dict[str, Any]:
+    """An interface as its form begins."""
+    found: dict[str, Any] = {
+        "place": "",
+        "mode": card.mode,
+        "is_link_up": "up" if card.is_link_up else "down",
+        "model": card.model,
+        "new_mac": card.mac,
+        "mtu": card.mtu or None,
+        "vlan": card.vlans[0] if card.vlans else None,
+    }
+    for name in _FLOWS:
+        flow: Flow = getattr(card, name)
+        found |= {
+            name: flow.average or None,
+            f"{name}_peak": flow.peak or None,
+            f"{name}_burst": flow.burst or None,
+        }
+    return found
+
+
+def limits(found: dict[str, Any]) -> CardLimits:
+    """Taken out of what a form found."""
+    flows = [
+        Flow(*(found.pop(f"{name}{part}") or 0 for part in ("", "_peak", "_burst")))
+        for name in _FLOWS
+    ]
+    return CardLimits(found.pop("mtu") or 0, found.pop("vlan") or 0, *flows)
 
 
 def models(found: Iterable[str], now: str = "") -> list[tuple[str, str]]:

@@ -66,6 +66,11 @@ _FIELDS: dict[str, Text] = {
     "is_link_up": gettext_lazy("Link"),
     "filter": gettext_lazy("Network filter"),
     "port_group": gettext_lazy("Port group"),
+    "mode": gettext_lazy("Macvtap mode"),
+    "mtu": gettext_lazy("MTU"),
+    "vlans": gettext_lazy("VLAN"),
+    "inbound": gettext_lazy("To the guest, KiB/s"),
+    "outbound": gettext_lazy("From the guest, KiB/s"),
 }
 _WHATS: dict[str, Text] = {
     "disk": gettext_lazy("Disk"),

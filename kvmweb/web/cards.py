@@ -28,10 +28,22 @@ MAC = f"{OF_GUEST}<str:mac>/"
 ASKS = require_http_methods(["GET", "HEAD", "POST"])
 
 
+def _mode() -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=gettext_lazy("Macvtap mode"), choices=face.MODES, required=False,
+        help_text=gettext_lazy("Only for a device of the host."),
+    )  # fmt: skip
+
+
+def _rate(label: Any, most: int = cards.FLOW_MAX) -> forms.IntegerField:
+    return forms.IntegerField(label=label, required=False, min_value=0, max_value=most)
+
+
 class AddForm(Change):
     """Where it is connected, and as what."""
 
     place = forms.ChoiceField(label=gettext_lazy("Connected to"))
+    mode = _mode()
     model = forms.ChoiceField(label=gettext_lazy("Model"))
     mac = forms.CharField(
         label=gettext_lazy("MAC address"),
@@ -50,6 +62,7 @@ class EditForm(Change):
     """An empty place leaves it connected as it is."""
 
     place = forms.ChoiceField(label=gettext_lazy("Connected to"), required=False)
+    mode = _mode()
     is_link_up = forms.ChoiceField(
         label=gettext_lazy("Link"),
         choices=[("up", gettext_lazy("up")), ("down", gettext_lazy("down"))],
@@ -59,6 +72,14 @@ class EditForm(Change):
         help_text=gettext_lazy("A running guest gets another model at its next start."),
     )
     new_mac = forms.CharField(label=gettext_lazy("MAC address"), max_length=32)
+    mtu = _rate(gettext_lazy("MTU"), cards.MTU[1])
+    vlan = _rate(gettext_lazy("VLAN"), cards.VLAN_MAX)
+    inbound = _rate(gettext_lazy("Average"))
+    inbound_peak = _rate(gettext_lazy("Peak"))
+    inbound_burst = _rate(gettext_lazy("Burst"))
+    outbound = _rate(gettext_lazy("Average"))
+    outbound_peak = _rate(gettext_lazy("Peak"))
+    outbound_burst = _rate(gettext_lazy("Burst"))
 
     def __init__(self, *args: Any, places: list[Any], models: list[Any], **rest: Any) -> None:
         super().__init__(*args, **rest)
@@ -78,6 +99,7 @@ def add(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         return AddForm(*args, places=places, models=face.models(cards.MODELS), **rest)
 
     def act(found: dict[str, Any]) -> Answer:
+        found["mode"] = found["mode"] or "bridge"
         mac, when = cards.attach(actor, ref, **found)
         return face.added(mac, when), "good" if when == "now" else "warn"
 
@@ -87,7 +109,11 @@ def add(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         _("Add"),
         form,
         act,
-        {"has_places": bool(there), "command": device_commands.attach_card(details)},
+        {
+            "has_places": bool(there),
+            "has_devices": any(it.type == "direct" for it in there),
+            "command": device_commands.attach_card(details),
+        },
         name="card-add",
     )
     return guest_dialogs.answer(request, details, asked)
@@ -99,16 +125,12 @@ def edit(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
     actor, ref = request.actor, refs.guest(host, str(uuid))  # type: ignore[attr-defined]
     details = guest_dialogs.about(request, ref)
     card = _card(details, mac, is_next=True)
-    places = face.places(cards.places(actor, host), now=card)
+    there = cards.places(actor, host)
+    places = face.places(there, now=card)
     models = face.models(cards.MODELS, now=card.model)
 
     def form(*args: Any, **rest: Any) -> Strict:
-        known = {
-            "place": "",
-            "is_link_up": "up" if card.is_link_up else "down",
-            "model": card.model,
-            "new_mac": card.mac,
-        }
+        known = face.known(card)
         if "initial" in rest:
             rest["initial"] |= known
         made = EditForm(*args, places=places, models=models, **rest)
@@ -118,7 +140,8 @@ def edit(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
 
     def act(found: dict[str, Any]) -> Answer:
         found["is_link_up"] = found["is_link_up"] == "up"
-        when = cards.edit(actor, ref, card.mac, **found)
+        limits = face.limits(found)
+        when = cards.edit(actor, ref, card.mac, **found, limits=limits)
         return face.edited(when), "warn" if when == "next" else "good"
 
     asked = Question(
@@ -127,7 +150,12 @@ def edit(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
         _("Save"),
         form,
         act,
-        {"card": card, "command": device_commands.edit_card(details, card)},
+        {
+            "card": card,
+            "command": device_commands.edit_card(details, card),
+            "has_vlans": bool(card.vlans) or any(it.has_vlans for it in there),
+            "has_devices": card.type == "direct" or any(it.type == "direct" for it in there),
+        },
         name=f"card-{card.mac}",
     )
     return guest_dialogs.answer(request, details, asked)

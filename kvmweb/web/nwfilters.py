@@ -102,22 +102,8 @@ def create(request: HttpRequest) -> HttpResponse:
         ),
         initial={"host": chosen.ref.host, "start": request.GET.get("start", "")},
     )
-    if form.is_bound and form.is_valid():
-        given = form.cleaned_data
-        try:
-            desk.create(actor, chosen.ref, name=given["name"], start=given["start"])
-            said = _("Filter %(name)s was made.") % {"name": given["name"]}
-            # Its page is there once the mirror has it; the list brings it by itself.
-            query = urlencode({"host": chosen.ref.host, "search": given["name"]})
-            return respond.done(request, said, to=f"{reverse('nwfilters')}?{query}")
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-            if not invalid.fields:
-                form.add_error(None, invalid.detail or _("This XML is not a filter."))
-        except Exists as exists:
-            form.add_error("name", messages.problem(exists).sentence)
-        except Problem as problem:
-            return respond.problem(request, problem, about=given["name"])
+    if form.is_bound and form.is_valid() and (answer := _created(request, chosen.ref, form)):
+        return answer
     context = {
         "form": form,
         "hosts": hosts,
@@ -237,6 +223,27 @@ def assign(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     return respond.page(
         request, "nwfilters/assign.html", context, status=422 if form.errors else 200
     )
+
+
+def _created(request: HttpRequest, host: refs.Ref, form: Strict) -> HttpResponse | None:
+    """None: the form says what is wrong."""
+    given = form.cleaned_data
+    try:
+        desk.create(request.actor, host, **{name: given[name] for name in ("name", "start")})  # type: ignore[attr-defined]
+    except Invalid as invalid:
+        form.add_invalid(invalid)
+        if not invalid.fields:
+            form.add_error(None, invalid.detail or _("This XML is not a filter."))
+        return None
+    except Exists as exists:
+        form.add_error("name", messages.problem(exists).sentence)
+        return None
+    except Problem as problem:
+        return respond.problem(request, problem, about=given["name"])
+    # Its page is there once the mirror has it; the list brings it by itself.
+    query = urlencode({"host": host.host, "search": given["name"]})
+    said = _("Filter %(name)s was made.") % {"name": given["name"]}
+    return respond.done(request, said, to=f"{reverse('nwfilters')}?{query}")
 
 
 def _store(request: HttpRequest, details: desk.FilterDetails, found: dict[str, str]) -> None:

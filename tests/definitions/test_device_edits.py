@@ -9,6 +9,7 @@ import pytest
 from kvmweb.core import errors
 from kvmweb.core.cards import CardChange
 from kvmweb.core.disk_edits import DiskChange, DiskLimits
+from kvmweb.core.networks import Flow
 from kvmweb.core.records import PendingChange
 from kvmweb.definitions import (
     boot_order,
@@ -61,7 +62,10 @@ def test_an_edit_that_changes_nothing_leaves_every_element(name: str) -> None:
         same = DiskChange(disk.cache, disk.discard, disk.is_readonly, disk.is_shareable, disk.bus)
         assert diff(before, disks.edit(before, disk.target, same)) == ([], [])
     for card in (it for it in found.interfaces if it.mac):
-        same_card = CardChange(card.type, card.source, card.model, card.mac, card.is_link_up)
+        same_card = CardChange(
+            card.type, card.source, card.model, card.mac, card.is_link_up, card.mtu,
+            (*card.vlans, 0)[0], card.inbound, card.outbound, card.port_group, card.mode,
+        )  # fmt: skip
         assert diff(before, cards.edit(before, card.mac, same_card)) == ([], [])
     assert boot_order.edit(before, found.boot) == before
 
@@ -155,6 +159,50 @@ def test_a_card_moves_and_keeps_its_filter_model_and_address() -> None:
     )  # fmt: skip
     bridged = cards.edit(before, card.mac, CardChange("bridge", "br0"))
     assert guests.parse(bridged).interfaces[0].type == "bridge"
+
+
+def test_a_card_gets_limits_and_loses_them_again() -> None:
+    before = (
+        "<domain><devices><interface type='network'><mac address='52:54:00:00:00:0a'/>"
+        "<source network='default'/></interface></devices></domain>"
+    )
+    mac, fast = "52:54:00:00:00:0a", Flow(1000, 2000, 512)
+    limited = cards.edit(before, mac, CardChange(mtu=1400, vlan=7, inbound=fast))
+    card = guests.parse(limited).interfaces[0]
+    assert (card.mtu, card.vlans, card.inbound, card.outbound) == (1400, (7,), fast, Flow())
+    assert cards.limits(limited, mac) == (fast, Flow())
+    other = cards.edit(limited, mac, CardChange(outbound=Flow(5)))
+    assert cards.limits(other, mac) == (fast, Flow(5))
+    none = CardChange(mtu=0, vlan=0, inbound=Flow(), outbound=Flow())
+    assert diff(before, cards.edit(other, mac, none)) == ([], [])
+    assert "1400" not in cards.changed(before, mac, CardChange(mtu=1400, inbound=fast))
+
+
+def test_a_trunk_of_vlans_stays_one() -> None:
+    before = (
+        "<domain><devices><interface type='network'><mac address='52:54:00:00:00:0a'/>"
+        "<source network='sw'/><vlan trunk='yes'><tag id='7'/><tag id='8'/></vlan>"
+        "</interface></devices></domain>"
+    )
+    assert diff(before, cards.edit(before, "52:54:00:00:00:0a", CardChange(vlan=7))) == ([], [])
+
+
+def test_a_card_moves_to_a_device_and_to_a_port_group() -> None:
+    before = (
+        "<domain><devices><interface type='network'><mac address='52:54:00:00:00:0a'/>"
+        "<source network='default'/></interface></devices></domain>"
+    )
+    mac = "52:54:00:00:00:0a"
+    direct = cards.edit(before, mac, CardChange("direct", "eth1", mode="vepa"))
+    card = guests.parse(direct).interfaces[0]
+    assert (card.type, card.source, card.mode) == ("direct", "eth1", "vepa")
+    grouped = cards.edit(direct, mac, CardChange("network", "sw", port_group="dev"))
+    card = guests.parse(grouped).interfaces[0]
+    assert (card.source, card.port_group, card.mode) == ("sw", "dev", "")
+    assert (
+        guests.parse(cards.edit(grouped, mac, CardChange("network", "sw"))).interfaces[0].port_group
+        == ""
+    )
 
 
 def test_a_running_card_takes_no_other_model_or_address() -> None:
