@@ -124,10 +124,10 @@ def warning(act: str, bridge: str, device: str, lost: tuple[str, ...]) -> str:
         )
         return said % values
     said = {
-        core.CREATE: _now("The addresses of %(device)s move to %(bridge)s."),
+        core.CREATE: _now("%(bridge)s gets the addresses of %(device)s, if it has any."),
         core.ATTACH: _now("%(device)s becomes part of %(bridge)s."),
         core.DETACH: _now("%(device)s leaves %(bridge)s and stays without addresses."),
-        core.DELETE: _now("The addresses of %(bridge)s move to its first interface."),
+        core.DELETE: _now("Its first interface gets the addresses of %(bridge)s, if it has any."),
     }[act]
     return said % values
 

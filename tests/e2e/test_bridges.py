@@ -61,7 +61,7 @@ def test_a_bridge_is_made_under_the_browsers_own_connection_and_kept(
     page.get_by_label("Bridge").fill("b" * 15)
     page.get_by_label("Interface").select_option("eth0")
     page.get_by_role("button", name="Show what will be done").click()
-    expect(page.get_by_text("The addresses of eth0 move to bbbbbbbbbbbbbbb.")).to_be_visible()
+    expect(page.get_by_text("bbbbbbbbbbbbbbb gets the addresses of eth0")).to_be_visible()
     page.go_back()
     page.get_by_label("Bridge").fill("br0")
     page.get_by_label("Interface").select_option("eth0")
