@@ -79,6 +79,9 @@ NAMES: dict[str, Text] = {
     "into_bin": _("Into the recycle bin"),
     "volumes": _("Volumes"),
     "now": _("Now called"),
+    "bridge": _("Bridge"),
+    "interface": _("Interface"),
+    "copy_of": _("A copy of"),
 }
 
 _YES: dict[str, Text] = {"True": _("Yes"), "False": _("No")}
