@@ -34,6 +34,11 @@ def volumes_of(pool: Ref) -> str:
     return f"volumes.{pool.host}.{pool.id}"
 
 
+def inside(volume: Ref) -> str:
+    """A look into this volume: how far it is, and that it ended."""
+    return f"inside.{volume.host}.{volume.id}"
+
+
 def console(guest: Ref) -> str:
     """Who sits at the consoles of this guest."""
     return f"console.{guest.host}.{guest.id}"
