@@ -70,6 +70,8 @@ class GuestDetails:
     snapshots: tuple[SnapshotLine, ...] = ()
     disks: Obstacle = Obstacle.NO_RIGHT
     """What stands in the way of changing its disks and drives."""
+    inside: Obstacle = Obstacle.NO_RIGHT
+    """What stands in the way of looking inside its disks."""
 
 
 @dataclass(frozen=True, slots=True)

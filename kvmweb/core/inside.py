@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import re
 import stat
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlencode
 
 from kvmweb.core import errors
+from kvmweb.core.offers import Obstacle
+from kvmweb.core.refs import Ref
 
 PATH_MAX = 4096
+NAME_MAX = 255
+SORTS = ("name", "size", "modified")
 _ESCAPE = re.compile(r"\\(\\|x[0-9a-f]{2})")
 
 
@@ -65,8 +71,8 @@ class Look:
     problem: str = ""
     detail: str = ""
     file_systems: tuple[FileSystem, ...] = ()
-    ends_at: float | None = None
-    """When it ends if nobody asks for anything more; seconds since the epoch."""
+    began_at: float | None = None
+    """Seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +127,6 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """One image of a chain, the topmost first. path: as libvirt says it, for people alone."""
-
-    path: str
-    format: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     """What of a look is shown: a folder of one of its file systems, in an order."""
 
@@ -137,7 +134,61 @@ class Choice:
     path: str = "/"
     sort: str = "name"
     is_descending: bool = False
-    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Choice:
+        """What an address says; what it cannot mean is as if it were not there."""
+        sort = query.get("sort", "")
+        column = sort.removeprefix("-")
+        return cls(
+            device=query.get("fs", "")[:NAME_MAX],
+            path=query.get("path", "")[: 4 * PATH_MAX] or "/",
+            sort=column if column in SORTS else "name",
+            is_descending=column in SORTS and sort.startswith("-"),
+        )
+
+    def query(self) -> str:
+        """As an address says it."""
+        said = {"fs": self.device, "path": self.path}
+        if self.sort != "name" or self.is_descending:
+            said["sort"] = ("-" if self.is_descending else "") + self.sort
+        return urlencode(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One disk to look into. ref: of the guest or pool that it was named by; verb: the right.
+
+    which: the disk's target, or the volume's id. format: what its owner says it is, never guessed.
+    chain: the images below it, by path. obstacle: why nobody can look now.
+    """
+
+    ref: Ref
+    verb: str
+    which: str
+    title: str
+    owner: str
+    pool: str
+    volume: Ref
+    name: str
+    path: str
+    format: str
+    chain: tuple[str, ...]
+    obstacle: Obstacle = Obstacle.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A place and what is seen of it. wanted: what of it was asked for."""
+
+    place: Place
+    look: Look
+    wanted: Choice
+    folder: Folder | None = None
+    problem: str = ""
+    """Why the folder is not there: a code of `core.errors`."""
+    detail: str = ""
+    may_read_details: bool = False
 
 
 def text(name: bytes) -> str:

@@ -36,6 +36,7 @@ class Obstacle(StrEnum):
     POOL_TRANSIENT = "pool-transient"
     VOLUME_USED = "volume-used"
     VOLUME_RUNNING = "volume-running"
+    VOLUME_USED_NOW = "volume-used-now"
     NETWORK_ACTIVE = "network-active"
     NETWORK_INACTIVE = "network-inactive"
     NETWORK_TRANSIENT = "network-transient"

@@ -34,9 +34,14 @@ def volumes_of(pool: Ref) -> str:
     return f"volumes.{pool.host}.{pool.id}"
 
 
-def inside(volume: Ref) -> str:
-    """A look into this volume: how far it is, and that it ended."""
-    return f"inside.{volume.host}.{volume.id}"
+def looks_of(host: Ref) -> str:
+    """Looks into disks of this host: how far they are, and that they ended."""
+    return f"looks.{host.host}"
+
+
+def look(volume: Ref) -> str:
+    """Looks into this volume alone."""
+    return f"look.{volume.host}.{volume.id}"
 
 
 def console(guest: Ref) -> str:

@@ -155,7 +155,7 @@ class Looks:
         purpose, now = f"inside-{next(self._numbers)}", time.time()
         line = self._link.lines.of(purpose)
         ended = asyncio.get_running_loop().create_future()
-        look = Look(LookState.STARTING)
+        look = Look(LookState.STARTING, began_at=now)
         found = self._open[key] = Open(uuid, name, purpose, line, look, ended, now, now)
         self._over.pop(key, None)
         try:
@@ -200,7 +200,7 @@ class Looks:
         async for said in process.messages():
             if "ready" in said:
                 systems = [wire.from_plain(FileSystem, it) for it in said["ready"]]
-                found.look = Look(LookState.READY, file_systems=tuple(systems))
+                found.look = replace(found.look, state=LookState.READY, file_systems=tuple(systems))
                 found.use()
             elif "ended" in said:
                 found.end(errors.problem(str(said["ended"]), str(said.get("detail", ""))))

@@ -247,8 +247,10 @@ class Writer:
     def _passing_notices(self, batch: Batch) -> list[Notice]:
         """Of what the mirror does not keep."""
         use = [Notice(topics.USE, str(refs.host(self.host)))] if batch.samples else []
-        volumes = (Ref(Kind.VOLUME, self.host, uuid) for uuid in sorted(batch.looks))
-        return [*use, *(Notice(topics.inside(volume), str(volume)) for volume in volumes)]
+        looks = topics.looks_of(refs.host(self.host))
+        volumes = [Ref(Kind.VOLUME, self.host, uuid) for uuid in sorted(batch.looks)]
+        told = [(topic, it) for it in volumes for topic in (looks, topics.look(it))]
+        return [*use, *(Notice(topic, str(volume)) for topic, volume in told)]
 
 
 def _chunks(items: list[T]) -> Iterator[list[T]]:

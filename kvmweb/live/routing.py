@@ -12,6 +12,7 @@ from kvmweb.live import (
     guest_list,
     guest_page,
     hosts,
+    inside,
     jobs,
     lists,
     nav,
@@ -20,7 +21,7 @@ from kvmweb.live import (
 )
 from kvmweb.live.pages import Pages
 
-SHOWN = (audit, guest_list, guest_page, hosts, jobs, lists, nav, networks, pools)
+SHOWN = (audit, guest_list, guest_page, hosts, inside, jobs, lists, nav, networks, pools)
 """Imported for their makers."""
 
 pages: Any = Pages.as_asgi()

@@ -148,6 +148,7 @@ OBSTACLES: dict[str, Text] = {
         "The pool has no stored definition. It is gone when it stops."
     ),
     offers.Obstacle.VOLUME_USED: _("It is in use. Take it away from its users first."),
+    offers.Obstacle.VOLUME_USED_NOW: _("A running guest has it. Shut the guest down first."),
     offers.Obstacle.VOLUME_RUNNING: _("A running guest writes to it. Shut the guest down first."),
     offers.Obstacle.NETWORK_ACTIVE: _("The network is started already."),
     offers.Obstacle.NETWORK_INACTIVE: _("The network is stopped. Start it first."),

@@ -23,6 +23,7 @@ from kvmweb.web import (
     host_page,
     hosts,
     images,
+    inside,
     jobs,
     maintenance,
     media,
@@ -85,6 +86,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *media.urlpatterns,
     *cards.urlpatterns,
     *disks.urlpatterns,
+    *inside.urlpatterns,
     *boot_order.urlpatterns,
     *power_cycle.urlpatterns,
     # Last of the guests: every other word is a verb.
