@@ -12,6 +12,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlencode
 
 from kvmweb.core import errors
@@ -20,6 +21,9 @@ from kvmweb.core.refs import Ref
 
 PATH_MAX = 4096
 NAME_MAX = 255
+FORMATS = {"raw": "raw", "iso": "raw", "luks": "raw", "qcow2": "qcow2"}
+"""What a disk may be said to be, and what then reads it: one file each, that names others in its
+header alone."""
 SORTS = ("name", "size", "modified")
 _ESCAPE = re.compile(r"\\(\\|x[0-9a-f]{2})")
 
@@ -175,6 +179,16 @@ class Place:
     format: str
     chain: tuple[str, ...]
     obstacle: Obstacle = Obstacle.NONE
+
+    @property
+    def image(self) -> dict[str, Any]:
+        """What the worker is asked for: who looks at it in another way looks at something else."""
+        return {
+            "uuid": self.pool,
+            "name": self.name,
+            "image_format": self.format,
+            "chain": list(self.chain),
+        }
 
 
 @dataclass(frozen=True, slots=True)

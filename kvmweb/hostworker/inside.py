@@ -13,7 +13,8 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from kvmweb.core import errors, refs, wire
 from kvmweb.core.inside import FileSystem, Look, LookState
@@ -28,6 +29,7 @@ from kvmweb.hypervisor.connections import Line
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 MOST = 2
 """At once on one host: each takes some 600 MiB."""
 IDLE_S = 600.0
@@ -39,12 +41,31 @@ REMEMBERED = 64
 """Looks that ended, whose end is still told."""
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What is looked at. Read in another format, or judged by another chain, it is another one."""
+
+    uuid: str
+    name: str
+    image_format: str
+    chain: tuple[str, ...]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """As the hypervisor's functions take it."""
+        return {
+            "uuid": self.uuid,
+            "name": self.name,
+            "image_format": self.image_format,
+            "chain": list(self.chain),
+        }
+
+
 @dataclass(slots=True)
 class Open:
     """One look under way. look: what is told of it. ended: set to why it shall end."""
 
-    uuid: str
-    name: str
+    image: Image
     purpose: str
     line: Line
     look: Look
@@ -65,13 +86,13 @@ class Open:
 
 
 class Looks:
-    """All looks of this host, by the volume's id."""
+    """All looks of this host."""
 
     def __init__(self, link: Link, publisher: Publisher) -> None:
         self._link = link
         self._publisher = publisher
-        self._open: dict[str, Open] = {}
-        self._over: dict[str, Look] = {}
+        self._open: dict[Image, Open] = {}
+        self._over: dict[Image, Look] = {}
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self._verbs: dict[str, Callable[..., Awaitable[Reply]]] = {
@@ -90,37 +111,39 @@ class Looks:
 
     async def answer(self, verb: str, args: dict[str, Any]) -> Reply:
         """Raises a Problem."""
-        return await self._verbs[verb](**args)
+        chain = tuple(map(str, args.pop("chain")))
+        uuid, name = str(args.pop("uuid")), str(args.pop("name"))
+        image = Image(uuid, name, str(args.pop("image_format")), chain)
+        return await self._verbs[verb](image, **args)
 
     def changed(self) -> None:
         """Some guest differs: a look into what it runs with now ends."""
         for found in list(self._open.values()):
             self._spawn(self._recheck(found))
 
-    async def _state(self, uuid: str, name: str) -> Reply:
-        return Reply(wire.to_plain(self._look(refs.volume_id(uuid, name))))
+    async def _state(self, image: Image) -> Reply:
+        return Reply(wire.to_plain(self._look(image)))
 
-    async def _begin(self, uuid: str, name: str, image_format: str, chain: list[str]) -> Reply:
+    async def _begin(self, image: Image) -> Reply:
         """Answers at once: what comes of it is told."""
-        key = refs.volume_id(uuid, name)
-        if key not in self._open:
+        if image not in self._open:
             if not guestfs.is_here():
                 raise errors.NotSupported("libguestfs")
             if len(self._open) >= MOST:
-                raise errors.Busy(f"{MOST} looks are under way on this host")
-            await self._make(key, uuid, name, image_format, chain)
-        return Reply(wire.to_plain(self._look(key)))
+                raise errors.Quota(f"{MOST} looks are under way on this host")
+            await self._make(image)
+        return Reply(wire.to_plain(self._look(image)))
 
-    async def _list(self, uuid: str, name: str, device: str, path: str) -> Reply:
-        return Reply(await self._ready(uuid, name).ask("list", device=device, path=path))
+    async def _list(self, image: Image, device: str, path: str) -> Reply:
+        return Reply(await self._ready(image).ask("list", device=device, path=path))
 
-    async def _measure(self, uuid: str, name: str, device: str, path: str) -> Reply:
-        return Reply(await self._ready(uuid, name).ask("measure", device=device, path=path))
+    async def _measure(self, image: Image, device: str, path: str) -> Reply:
+        return Reply(await self._ready(image).ask("measure", device=device, path=path))
 
     async def _stream(
-        self, uuid: str, name: str, device: str, path: str, offset: int, length: int
+        self, image: Image, device: str, path: str, offset: int, length: int
     ) -> Reply:
-        process = self._ready(uuid, name)
+        process = self._ready(image)
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
         try:
@@ -132,56 +155,48 @@ class Looks:
             raise
         return Reply(descriptor=theirs.detach())
 
-    async def _end(self, uuid: str, name: str) -> Reply:
-        found = self._open.get(refs.volume_id(uuid, name))
+    async def _end(self, image: Image) -> Reply:
+        found = self._open.get(image)
         if found:
             found.end()
         return Reply()
 
-    def _look(self, key: str) -> Look:
-        found = self._open[key].look if key in self._open else self._over.get(key, Look())
+    def _look(self, image: Image) -> Look:
+        found = self._open[image].look if image in self._open else self._over.get(image, Look())
         return replace(found, is_able=guestfs.is_here())
 
-    def _ready(self, uuid: str, name: str) -> Process:
-        found = self._open.get(refs.volume_id(uuid, name))
+    def _ready(self, image: Image) -> Process:
+        found = self._open.get(image)
         if found is None or found.process is None or found.look.state is not LookState.READY:
             raise errors.Conflict("nobody looks into this disk now")
         found.use()
         return found.process
 
-    async def _make(
-        self, key: str, uuid: str, name: str, image_format: str, chain: list[str]
-    ) -> None:
+    async def _make(self, image: Image) -> None:
         purpose, now = f"inside-{next(self._numbers)}", time.time()
         line = self._link.lines.of(purpose)
         ended = asyncio.get_running_loop().create_future()
         look = Look(LookState.STARTING, began_at=now)
-        found = self._open[key] = Open(uuid, name, purpose, line, look, ended, now, now)
-        self._over.pop(key, None)
+        found = self._open[image] = Open(image, purpose, line, look, ended, now, now)
+        self._over.pop(image, None)
         try:
-            layers = await asyncio.wrap_future(
-                line.submit(
-                    lambda connection: images.plan(
-                        connection, uuid, name=name, image_format=image_format, chain=chain
-                    )
-                )
-            )
+            layers = await _on(line, partial(images.plan, **image.asked))
             serving = found.serving = image_serving.Serving([it.image for it in layers])
             serving.greet()
             line.submit(lambda _connection: serving.run())
             emulate = not guestfs.has_kvm()
             found.process = await inside_process.start(layers, serving.ends, emulate=emulate)
         except BaseException as error:
-            await self._over_with(key, found, Look())
+            await self._over_with(found, Look())
             if isinstance(error, OSError):
                 raise errors.Fault(str(error)) from error
             raise
-        self._tell(key)
-        self._spawn(self._follow(key, found, found.process))
+        self._tell(image)
+        self._spawn(self._follow(found, found.process))
 
-    async def _follow(self, key: str, found: Open, process: Process) -> None:
+    async def _follow(self, found: Open, process: Process) -> None:
         """Until it ends, for whatever reason."""
-        hearing = asyncio.ensure_future(self._hear(key, found, process))
+        hearing = asyncio.ensure_future(self._hear(found, process))
         watching = asyncio.ensure_future(self._watch(found))
         either: set[asyncio.Future[Any]] = {hearing, watching, found.ended}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -193,10 +208,10 @@ class Looks:
         if why is not None:
             log.info("a look ended: %s", why)
             ended = replace(ended, problem=why.code, detail=why.detail)
-        await self._over_with(key, found, ended)
-        self._tell(key)
+        await self._over_with(found, ended)
+        self._tell(found.image)
 
-    async def _hear(self, key: str, found: Open, process: Process) -> None:
+    async def _hear(self, found: Open, process: Process) -> None:
         async for said in process.messages():
             if "ready" in said:
                 systems = [wire.from_plain(FileSystem, it) for it in said["ready"]]
@@ -211,7 +226,7 @@ class Looks:
             else:
                 done, total = int(said["done"]), int(said["total"])
                 found.look = replace(found.look, done=done, total=total)
-            self._tell(key)
+            self._tell(found.image)
 
     async def _watch(self, found: Open) -> None:
         while True:
@@ -230,30 +245,33 @@ class Looks:
     async def _recheck(self, found: Open) -> None:
         line = self._link.lines.of("pools")
         try:
-            await asyncio.wrap_future(
-                line.submit(lambda c: images.require_idle(c, found.uuid, name=found.name))
-            )
+            idle = partial(images.require_idle, uuid=found.image.uuid, name=found.image.name)
+            await _on(line, idle)
         except errors.Problem as problem:
             found.end(problem)
 
-    async def _over_with(self, key: str, found: Open, look: Look) -> None:
+    async def _over_with(self, found: Open, look: Look) -> None:
         if found.process:
             await found.process.end()
         if found.serving:
             found.serving.stop()
         self._link.lines.release(found.purpose)
         found.line.retire()
-        if self._open.get(key) is found:
-            del self._open[key]
+        if self._open.get(found.image) is found:
+            del self._open[found.image]
         if look.state is LookState.ENDED:
-            self._over[key] = look
+            self._over[found.image] = look
             if len(self._over) > REMEMBERED:
                 del self._over[next(iter(self._over))]
 
-    def _tell(self, key: str) -> None:
-        self._publisher.tell_look(key)
+    def _tell(self, image: Image) -> None:
+        self._publisher.tell_look(refs.volume_id(image.uuid, image.name))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _on(line: Line, work: Callable[..., T]) -> T:
+    return await asyncio.wrap_future(line.submit(work))

@@ -15,14 +15,13 @@ import libvirt
 
 from kvmweb.core import errors, images
 from kvmweb.core.images import Facts, Trouble
+from kvmweb.core.inside import FORMATS
 from kvmweb.definitions import volumes as xml
 from kvmweb.hypervisor import faults, pools, volume_acts
 from kvmweb.hypervisor import images as sizes
 from kvmweb.hypervisor.image_serving import Image
 
 CHAIN_MAX = 8
-FORMATS = {"raw": "raw", "iso": "raw", "luks": "raw", "qcow2": "qcow2"}
-"""Those that are one file each, and name others in their header alone."""
 
 
 @dataclass(frozen=True, slots=True)

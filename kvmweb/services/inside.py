@@ -17,7 +17,7 @@ from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, HostDown, Invalid, NotFound, NotSupported, WrongState
-from kvmweb.core.inside import Choice, Entry, File, Folder, Look, LookState, Place, Shown
+from kvmweb.core.inside import FORMATS, Choice, Entry, File, Folder, Look, LookState, Place, Shown
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import GuestRecord, HostState
 from kvmweb.core.refs import Ref
@@ -58,10 +58,12 @@ def of_guest(actor: Actor, ref: Ref, target: str) -> Place:
     image_locks.require_fit(pool, row.name)
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     way = obstacle(actor, ref, is_active=record.state.is_active, host=host)
+    chain = _chain(row) if disk.format == "qcow2" else ()
     return Place(
         ref=ref, verb="guest.inspect", which=target, title=target, owner=record.name,
         pool=found.pool, volume=row.ref, name=row.name, path=row.record["path"],
-        format=disk.format, chain=_chain(row), obstacle=way,
+        format=disk.format, chain=chain,
+        obstacle=way or _of_image(row, disk.format, chain),
     )  # fmt: skip
 
 
@@ -86,14 +88,14 @@ def of_volume(actor: Actor, ref: Ref, volume: str) -> Place:
     shown = volumes.show(actor, ref, volume)
     runs = any(user.is_active for user in shown.users.seen)
     is_up = mirror.HostMirror.objects.filter(host=ref.host, state=HostState.UP).exists()
-    way = Obstacle.NONE if is_up else Obstacle.HOST_AWAY
-    is_forged = bool(shown.forged)
+    way = Obstacle.VOLUME_USED_NOW if runs else Obstacle.NONE if is_up else Obstacle.HOST_AWAY
+    image_format = "raw" if shown.forged else row.record["format"]
+    chain = _chain(row) if image_format == "qcow2" else ()
     return Place(
         ref=ref, verb="volume.inspect", which=volume, title=row.name,
         owner=volumes.pool_row(ref).name, pool=ref.id, volume=row.ref, name=row.name,
-        path=row.record["path"], format="raw" if is_forged else row.record["format"],
-        chain=() if is_forged else _chain(row),
-        obstacle=Obstacle.VOLUME_USED_NOW if runs else way,
+        path=row.record["path"], format=image_format, chain=chain,
+        obstacle=way or _of_image(row, image_format, chain),
     )  # fmt: skip
 
 
@@ -127,9 +129,7 @@ def begin(actor: Actor, place: Place) -> Look:
     with audit.act(actor, place.verb, place.ref, **_said(place)):
         if place.obstacle is not Obstacle.NONE:
             raise WrongState(place.obstacle.value)
-        found = _call(
-            place, "inside.begin", BEGIN_S, image_format=place.format, chain=list(place.chain)
-        )
+        found = _call(place, "inside.begin", BEGIN_S)
     return wire.from_plain(Look, found)
 
 
@@ -164,8 +164,8 @@ def open_(
     said: dict[str, Any] = {"file_system": device, "file": path, "offset": offset, "length": length}
     audit.note(actor, place.verb, place.ref, act="download", **_said(place), **said)
     line, _ = client.take(
-        place.ref.host, "inside.open", deadline_s=ASK_S, uuid=place.pool, name=place.name,
-        device=device, path=path, offset=offset, length=length,
+        place.ref.host, "inside.open", deadline_s=ASK_S, **place.image, device=device, path=path,
+        offset=offset, length=length,
     )  # fmt: skip
     return line
 
@@ -177,9 +177,7 @@ def _require(actor: Actor, place: Place) -> None:
 
 
 def _call(place: Place, verb: str, deadline_s: float = 4.0, **args: Any) -> Any:
-    return client.call(
-        place.ref.host, verb, deadline_s=deadline_s, uuid=place.pool, name=place.name, **args
-    )
+    return client.call(place.ref.host, verb, deadline_s=deadline_s, **place.image, **args)
 
 
 def _folder(place: Place, wanted: Choice) -> Folder:
@@ -215,6 +213,20 @@ def _witness(actor: Actor, place: Place, look: Look) -> None:
     )
     if not mine.filter(detail__volume=place.name).exists():
         audit.note(actor, place.verb, place.ref, **_said(place))
+
+
+def _of_image(row: mirror.Volume, image_format: str, chain: tuple[str, ...]) -> Obstacle:
+    """What the mirror knows of it already; the worker looks again."""
+    if image_format not in FORMATS:
+        return Obstacle.INSIDE_FORMAT
+    if FORMATS[image_format] == "raw":
+        return Obstacle.NONE
+    if row.record["is_encrypted"]:
+        return Obstacle.INSIDE_ENCRYPTED
+    there = mirror.Volume.objects.filter(host=row.host, place__in=chain, is_gone__in=[False])
+    known = set(there.values_list("place", flat=True))
+    is_whole = known.issuperset(chain) and bool(chain) == bool(row.record["backing"])
+    return Obstacle.NONE if is_whole else Obstacle.INSIDE_CHAIN
 
 
 def _chain(row: mirror.Volume) -> tuple[str, ...]:

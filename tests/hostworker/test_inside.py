@@ -48,15 +48,19 @@ class Shown:
             for path in sorted(self.folder.iterdir())
         }
 
-    def ask(self, verb: str, name: str = "top.qcow2", **args: Any) -> Any:
-        return self.worker.call(f"inside.{verb}", uuid=self.pool, name=name, **args)
+    def image(self, **other: Any) -> dict[str, Any]:
+        """What is looked at, as the worker is told."""
+        top = {"name": "top.qcow2", "image_format": "qcow2", "chain": [self.base]}
+        return {"uuid": self.pool, **top, **other}
 
-    def begin(self, name: str = "top.qcow2", image_format: str = "qcow2", chain: Any = None) -> Any:
-        below = [self.base] if chain is None else chain
-        return self.ask("begin", name, image_format=image_format, chain=below)
+    def ask(self, verb: str, image: dict[str, Any] | None = None, **args: Any) -> Any:
+        return self.worker.call(f"inside.{verb}", **(image or self.image()), **args)
 
-    def state(self, name: str = "top.qcow2") -> dict[str, Any]:
-        found: dict[str, Any] = self.ask("state", name)
+    def begin(self, **other: Any) -> Any:
+        return self.ask("begin", self.image(**other))
+
+    def state(self, **other: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask("state", self.image(**other))
         return found
 
     def list(self, path: str, device: str = ROOT) -> dict[str, dict[str, Any]]:
@@ -67,8 +71,7 @@ class Shown:
         about = self.ask("measure", device=ROOT, path=path)
         length = about["size"] - offset if length < 0 else length
         line, _ = self.worker.take(
-            "inside.open", uuid=self.pool, name="top.qcow2", device=ROOT, path=path,
-            offset=offset, length=length,
+            "inside.open", **self.image(), device=ROOT, path=path, offset=offset, length=length
         )  # fmt: skip
         return received(line)
 
@@ -191,8 +194,8 @@ def test_only_what_was_found_can_be_opened(shown: Shown, device: str, problem: A
 def test_two_files_come_at_once_while_somebody_lists(shown: Shown) -> None:
     lines = [
         shown.worker.take(
-            "inside.open", uuid=shown.pool, name="top.qcow2", device=ROOT, path="/big.bin",
-            offset=0, length=len(disks.BIG),
+            "inside.open", **shown.image(), device=ROOT, path="/big.bin", offset=0,
+            length=len(disks.BIG),
         )[0]
         for _ in range(2)
     ]  # fmt: skip
@@ -222,15 +225,22 @@ def test_another_look_at_the_same_disk_is_the_same_one(shown: Shown) -> None:
     assert processes(shown.worker.pid) == before
 
 
+def test_a_disk_that_is_read_in_another_way_is_another_look(shown: Shown) -> None:
+    """Who may see a raw disk does not thereby see what its content names as a qcow2 image."""
+    assert shown.state(image_format="raw", chain=[])["state"] == "none"
+    with pytest.raises(errors.Conflict):
+        shown.ask("list", shown.image(image_format="raw", chain=[]), device=ROOT, path="/")
+
+
 def test_a_chain_out_of_the_pools_is_refused(shown: Shown) -> None:
     with pytest.raises(errors.Invalid):
-        shown.begin("forged.qcow2", chain=["/etc/shadow"])
-    assert shown.state("forged.qcow2")["state"] == "none"
+        shown.begin(name="forged.qcow2", chain=["/etc/shadow"])
+    assert shown.state(name="forged.qcow2", chain=["/etc/shadow"])["state"] == "none"
 
 
 def test_a_chain_that_nobody_was_judged_by_is_refused(shown: Shown) -> None:
     with pytest.raises(errors.Conflict):
-        shown.begin("second.qcow2", chain=[])
+        shown.begin(name="second.qcow2", chain=[])
 
 
 @pytest.mark.parametrize(
@@ -239,7 +249,7 @@ def test_a_chain_that_nobody_was_judged_by_is_refused(shown: Shown) -> None:
 )
 def test_a_format_is_never_guessed(shown: Shown, image_format: str, problem: Any) -> None:
     with pytest.raises(problem):
-        shown.begin("second.qcow2", image_format, [])
+        shown.begin(name="second.qcow2", image_format=image_format, chain=[])
 
 
 def test_a_volume_that_a_running_guest_has_is_refused(shown: Shown) -> None:
@@ -247,7 +257,7 @@ def test_a_volume_that_a_running_guest_has_is_refused(shown: Shown) -> None:
     shown.lab.virsh("start", "uses")
     try:
         with pytest.raises(errors.Busy) as refused:
-            shown.begin("second.qcow2")
+            shown.begin(name="second.qcow2")
         assert refused.value.context["users"] == "uses"
     finally:
         shown.lab.forget(uuid)
