@@ -43,6 +43,8 @@ _DETAILS: dict[str, Text] = {
     "delete-secret": _("secret deleted"),
     "give": _("grant given"),
     "revoke": _("grant taken back"),
+    "download": _("file downloaded"),
+    "end": _("closed"),
     "save-role": _("role changed"),
     "remove-role": _("role removed"),
 }

@@ -20,6 +20,7 @@ from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
 NAME_MAX = 255
+PATH_MAX = 4096
 _KINDS: dict[str, Text] = {
     "swap": gettext_lazy("Swap space"),
     "crypto_LUKS": gettext_lazy("Encrypted (LUKS)"),
@@ -105,6 +106,8 @@ class InsidePage:
     url: str
     dom_id: str
     title: str
+    path: str
+    """Of the image on the host, in one line."""
     owner: str
     owner_url: str
     is_of_guest: bool
@@ -161,6 +164,7 @@ def page(shown: Shown) -> InsidePage:
         url=base,
         dom_id=f"inside-{place.volume.id}",
         title=plain.line(place.title, NAME_MAX),
+        path=plain.line(place.path, PATH_MAX),
         owner=plain.line(place.owner, NAME_MAX),
         owner_url=links.of(place.ref),
         is_of_guest=place.ref.kind is Kind.GUEST,
@@ -245,10 +249,10 @@ def _entry(base: str, at: Choice, entry: Entry) -> EntryLine:
     path = f"{at.path.rstrip('/')}/{entry.name}"
     link, is_download, what, icon = "", False, gettext_lazy("Special file"), "info"
     if entry.is_folder:
-        link, what, icon = _at(base, replace(at, path=path)), gettext_lazy("Folder"), "storage"
+        link, what, icon = _at(base, replace(at, path=path)), gettext_lazy("Folder"), "folder"
     elif entry.is_file:
         link, is_download = _file(base, at.device, path), True
-        what, icon = gettext_lazy("File"), "clipboard"
+        what, icon = gettext_lazy("File"), "file"
     elif entry.is_link:
         link, what, icon = _at(base, replace(at, path=path)), gettext_lazy("Link"), "link"
     return EntryLine(entry, icon, link, _moment(entry.modified_at), is_download, what)

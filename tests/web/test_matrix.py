@@ -43,7 +43,8 @@ def cast(settings: Any) -> dict[str, int]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     drive = DiskRecord("sda", "sata", "cdrom", "", "raw")
     first = plain.snapshot("first")
-    mirrored(1, host="east", disks=(drive,), snapshots=1, snapshot_tree=(first,))
+    disk = DiskRecord("vda", "virtio", "disk", "/images/disk", "qcow2")
+    mirrored(1, host="east", disks=(drive, disk), snapshots=1, snapshot_tree=(first,))
     held(21, "disk", host="east")
     with_network(3, host="east")
     with_filter(4, host="east")
