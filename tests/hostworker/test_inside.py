@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from kvmweb.core import errors, flows, inside
-from kvmweb.hypervisor import guestfs
 from tests.hostworker.process import WorkerProcess, wait_for
 from tests.lab import disks
 from tests.lab.host import LabHost
 
 pytestmark = [
     pytest.mark.lab,
-    pytest.mark.skipif(not guestfs.is_here(), reason="libguestfs is not installed here"),
+    pytest.mark.skipif(bool(disks.why_not_inside()), reason=disks.why_not_inside()),
 ]
 STARTS_S = 240
 ROOT = "/dev/sda1"

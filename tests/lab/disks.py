@@ -9,6 +9,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from kvmweb.hypervisor import guestfs
+
 MIB = 1024 * 1024
 SECTOR = 512
 ODD = [
@@ -53,6 +55,16 @@ def filled(work: Path) -> Path:
     for part, at in ((root, 2048), (swap, second), (secret, third)):
         run("dd", f"if={part}", f"of={disk}", f"seek={at}", "conv=notrunc,sparse", "status=none")
     return disk
+
+
+def why_not_inside() -> str:
+    """Why no appliance can look inside a disk here; empty when one can."""
+    if not guestfs.is_here():
+        return "libguestfs is not installed here"
+    kernels = (path.name.removeprefix("vmlinuz-") for path in Path("/boot").glob("vmlinuz-*"))
+    if not any(Path("/lib/modules", version).is_dir() for version in kernels):
+        return "no kernel with its modules is installed here, which an appliance is made of"
+    return ""
 
 
 def _tree(tree: Path) -> None:
