@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core import plain
 from kvmweb.core.inside import SORTS, Choice, Entry, FileSystem, Look, LookState, Place, Shown
@@ -254,7 +254,11 @@ def _entry(base: str, at: Choice, entry: Entry) -> EntryLine:
         link, is_download = _file(base, at.device, path), True
         what, icon = gettext_lazy("File"), "file"
     elif entry.is_link:
-        link, what, icon = _at(base, replace(at, path=path)), gettext_lazy("Link"), "link"
+        link, what, icon = (
+            _at(base, replace(at, path=path)),
+            pgettext_lazy("in a folder", "Link"),
+            "link",
+        )
     return EntryLine(entry, icon, link, _moment(entry.modified_at), is_download, what)
 
 
