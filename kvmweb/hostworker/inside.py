@@ -12,7 +12,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -74,6 +74,8 @@ class Open:
     used_at: float
     serving: image_serving.Serving | None = None
     process: Process | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Everything of it is gone."""
 
     def end(self, why: errors.Problem | None = None) -> None:
         """Soon; what follows it cleans up."""
@@ -159,6 +161,7 @@ class Looks:
         found = self._open.get(image)
         if found:
             found.end()
+            await found.over.wait()
         return Reply()
 
     def _look(self, image: Image) -> Look:
@@ -263,6 +266,7 @@ class Looks:
             self._over[found.image] = look
             if len(self._over) > REMEMBERED:
                 del self._over[next(iter(self._over))]
+        found.over.set()
 
     def _tell(self, image: Image) -> None:
         self._publisher.tell_look(refs.volume_id(image.uuid, image.name))

@@ -138,7 +138,7 @@ def end(actor: Actor, place: Place) -> None:
     """Give back what it takes. It is as if nobody had looked."""
     _require(actor, place)
     with audit.act(actor, place.verb, place.ref, act="end", **_said(place)):
-        _call(place, "inside.end")
+        _call(place, "inside.end", BEGIN_S)
 
 
 @open_to_all(_JUDGED)

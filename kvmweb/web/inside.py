@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from kvmweb.core import refs
@@ -91,7 +90,7 @@ def _begin(request: HttpRequest, place: Place) -> HttpResponse:
 def _end(request: HttpRequest, place: Place) -> HttpResponse:
     posted(request, Strict)
     desk.end(request.actor, place)  # type: ignore[attr-defined]
-    return respond.done(request, _("The look was closed."), to=face.url(place))
+    return _answer(request, place)
 
 
 def _answer(request: HttpRequest, place: Place) -> HttpResponse:

@@ -46,6 +46,9 @@ def test_a_shut_off_guests_disk_is_looked_into(
     page.get_by_role("button", name="Look inside").click()
     expect(page.get_by_role("heading", name="Starting…")).to_be_visible()
     page.screenshot(path=screenshots / "inside-starting.png")
+    page.get_by_role("button", name="Stop looking").click()
+    expect(page.get_by_text("It was closed.")).to_be_visible()
+    page.get_by_role("button", name="Look inside").click()
     systems = page.get_by_role("table", name="Partitions and file systems")
     expect(systems).to_be_visible(timeout=STARTS_MS)  # pushed: nobody reloads
     expect(systems.get_by_role("row", name="/dev/sda2")).to_contain_text("Swap space")
