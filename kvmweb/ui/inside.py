@@ -209,7 +209,7 @@ def missing() -> str:
     """One sentence with the package names."""
     return _(
         "Looking inside needs libguestfs on the machine that runs the portal: install the package "
-        "libguestfs-tools (Debian, Ubuntu) or libguestfs and qemu-img (Fedora)."
+        "libguestfs-tools (Debian, Ubuntu) or libguestfs (Fedora)."
     )
 
 

@@ -46,7 +46,7 @@ _WORDS: dict[str, tuple[Text, Text, Text]] = {
         _("Disks cannot be looked into: libguestfs is missing"),
         _(
             "Install it: apt-get install libguestfs-tools (Debian, Ubuntu), or dnf install "
-            "libguestfs qemu-img (Fedora). Optional."
+            "libguestfs /usr/bin/qemu-storage-daemon (Fedora). Optional."
         ),
     ),
     "libvirt": (_("libvirt answers"), "", ""),
