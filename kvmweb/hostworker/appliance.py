@@ -30,7 +30,7 @@ STREAMS = 4
 """Files on their way out at once."""
 SILENT_S = 60.0
 BEAT_S = 10.0
-REQUEST_MAX = 64 * 1024
+REQUEST_MAX = 256 * 1024
 
 
 class Look:
@@ -53,6 +53,9 @@ class Look:
             return
         while (asked := self._hear()) is not None:
             self._answer(reader, *asked)
+            if reader.is_gone:
+                self.say({"ended": errors.Fault.code, "detail": "the appliance crashed"})
+                return
 
     def say(self, message: dict[str, Any]) -> None:
         """To the worker."""
@@ -62,21 +65,22 @@ class Look:
     def _begin(self) -> Reader:
         options = self._options
         confinement.serve_images(options.images, options.folder)
-        try:
-            handle = self._launch()
-        except errors.Fault:
-            if options.emulate:
-                raise
-            os.environ.update(confinement.EMULATED)  # KVM is there, but does not work
-            handle = self._launch()
-        reader = Reader(handle, options.folder)
+        reader = Reader(self._launch(emulate=options.emulate), options.folder)
         self.say({"ready": list(reader.open())})
         return reader
 
-    def _launch(self) -> Handle:
-        handle = Handle(memory_mib=MEMORY_MIB)
-        handle.add(confinement.disk_of(self._options.folder))
-        handle.launch(lambda done, total: self.say({"done": done, "total": total}))
+    def _launch(self, *, emulate: bool) -> Handle:
+        """Raises NotSupported when there is no way to start it on this machine."""
+        if emulate:
+            os.environ.update(confinement.EMULATED)
+        try:
+            handle = Handle(memory_mib=MEMORY_MIB)
+            handle.add(confinement.disk_of(self._options.folder))
+            handle.launch(lambda done, total: self.say({"done": done, "total": total}))
+        except errors.Fault as problem:
+            if emulate:
+                raise errors.NotSupported(problem.detail) from problem
+            return self._launch(emulate=True)  # KVM is there, but does not work
         return handle
 
     def _hear(self) -> tuple[dict[str, Any], list[int]] | None:
@@ -164,13 +168,13 @@ def main() -> None:
     options = parser.parse_args()
     line = socket.socket(fileno=options.line)
     try:
-        confinement.confine(options.folder, options.parent, emulate=options.emulate)
+        confinement.confine(options.folder, options.parent)
         Look(line, options).run()
     except Exception:  # noqa: BLE001 - the rim of this process, which says its last word
         traceback.print_exc()
     finally:
         sys.stderr.flush()
-        os.killpg(0, signal.SIGKILL)
+        os.killpg(os.getpid(), signal.SIGKILL)  # of its own session alone
 
 
 if __name__ == "__main__":

@@ -29,14 +29,15 @@ READY_S = 15.0
 CACHE = "/var/tmp"  # noqa: S108 - libguestfs refuses a cache there that is not its user's own
 """Where the appliance is kept that libguestfs builds of this machine's own files."""
 EMULATED = {"LIBGUESTFS_BACKEND_SETTINGS": "force_tcg"}
+"""Never asks for KVM."""
 _DEATH_SIGNAL, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
 _KERNELS = Path("/boot")
 
 
-def confine(folder: str, parent: int, *, emulate: bool) -> None:
+def confine(folder: str, parent: int) -> None:
     """Limits, another user where this is root, and an end together with the worker."""
     _limit()
-    environment = _environment(folder, emulate=emulate)
+    environment = _environment(folder)
     if os.geteuid() == 0:
         environment |= _kernel(folder)
         _become_nobody(folder)
@@ -108,9 +109,9 @@ def _limit() -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def _environment(folder: str, *, emulate: bool) -> dict[str, str]:
+def _environment(folder: str) -> dict[str, str]:
     """Nothing of the worker's own: it may hold secrets."""
-    found = {
+    return {
         "PATH": os.environ.get("PATH") or "/usr/sbin:/usr/bin:/sbin:/bin",
         "LIBGUESTFS_CACHEDIR": os.environ.get("LIBGUESTFS_CACHEDIR") or CACHE,
         "HOME": folder,
@@ -120,7 +121,6 @@ def _environment(folder: str, *, emulate: bool) -> dict[str, str]:
         "LIBGUESTFS_BACKEND": "direct",
         "LC_ALL": "C.UTF-8",
     }
-    return found | (EMULATED if emulate else {})
 
 
 def _kernel(folder: str) -> dict[str, str]:

@@ -137,22 +137,22 @@ class Looks:
         return Reply(wire.to_plain(self._look(image)))
 
     async def _list(self, image: Image, device: str, path: str) -> Reply:
-        return Reply(await self._ready(image).ask("list", device=device, path=path))
+        return Reply(await self._ask(image, "list", device=device, path=path))
 
     async def _measure(self, image: Image, device: str, path: str) -> Reply:
-        return Reply(await self._ready(image).ask("measure", device=device, path=path))
+        return Reply(await self._ask(image, "measure", device=device, path=path))
 
     async def _stream(
         self, image: Image, device: str, path: str, offset: int, length: int
     ) -> Reply:
-        process = self._ready(image)
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
         try:
-            await process.ask(
-                "stream", ours.detach(), device=device, path=path, offset=offset, length=length
+            await self._ask(
+                image, "stream", ours, device=device, path=path, offset=offset, length=length
             )
         except BaseException:
+            ours.close()
             theirs.close()
             raise
         return Reply(descriptor=theirs.detach())
@@ -168,12 +168,22 @@ class Looks:
         found = self._open[image].look if image in self._open else self._over.get(image, Look())
         return replace(found, is_able=guestfs.is_here())
 
-    def _ready(self, image: Image) -> Process:
+    async def _ask(
+        self, image: Image, act: str, end: socket.socket | None = None, **args: Any
+    ) -> Any:
+        """The answer of this look. One that does not answer in time is over: it may hang for ever.
+
+        Raises Conflict where nobody looks.
+        """
         found = self._open.get(image)
         if found is None or found.process is None or found.look.state is not LookState.READY:
             raise errors.Conflict("nobody looks into this disk now")
         found.use()
-        return found.process
+        try:
+            return await found.process.ask(act, end.detach() if end else None, **args)
+        except TimeoutError as error:
+            found.end(errors.Fault("it does not answer"))
+            raise errors.Busy(f"{act} takes too long") from error
 
     async def _make(self, image: Image) -> None:
         purpose, now = f"inside-{next(self._numbers)}", time.time()

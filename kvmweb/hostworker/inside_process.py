@@ -51,7 +51,7 @@ class Process:
     async def ask(self, act: str, descriptor: int | None = None, **args: Any) -> Any:
         """Its answer. descriptor: goes along and is closed here.
 
-        Raises: what it met, Busy when it takes too long, Conflict when it ends meanwhile.
+        Raises: what it met, TimeoutError, Conflict when it ends meanwhile.
         """
         number, waiting = next(self._numbers), asyncio.get_running_loop().create_future()
         self._asked[number] = waiting
@@ -59,10 +59,10 @@ class Process:
             async with asyncio.timeout(ANSWER_S):
                 await self._send({"id": number, "act": act, "args": args}, descriptor)
                 answer = await waiting
+        except TimeoutError:
+            raise
         except OSError as error:
             raise errors.Conflict("the look has ended") from error
-        except TimeoutError as error:
-            raise errors.Busy(f"{act} takes too long") from error
         finally:
             self._asked.pop(number, None)
         if "problem" in answer:

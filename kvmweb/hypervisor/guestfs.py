@@ -34,7 +34,7 @@ PLACES = ("lib/*/", "lib64/", "lib/", "local/lib/", "local/lib64/")
 READER = "qemu-storage-daemon"
 """Turns an image's format into plain bytes."""
 _READONLY, _FORMAT, _PROTOCOL, _SERVER = 1 << 0, 1 << 1, 1 << 5, 1 << 6
-_PROGRESS = 0x0008
+_QUIT, _PROGRESS = 0x0002, 0x0008
 Progress = Callable[[int, int], None]
 
 
@@ -157,7 +157,9 @@ class Handle:
         self._lib.guestfs_set_error_handler(self._handle, None, None)
         self._done("set_memsize", memory_mib)
         self._done("set_smp", 1)
-        self._progress: Any = None
+        self._told: Any = None
+        self.is_gone = False
+        """Its machine has ended; nothing can be asked any more."""
 
     def add(self, socket_path: str) -> None:
         """The disk that is served there, to be read only."""
@@ -175,14 +177,16 @@ class Handle:
         """Boot it: a quarter of a minute where the processor is emulated."""
 
         def tell(
-            _g: Any, _opaque: Any, _event: Any, _id: Any, _flags: Any, _text: Any, _length: Any,
+            _g: Any, _opaque: Any, event: int, _id: Any, _flags: Any, _text: Any, _length: Any,
             numbers: Any, count: int,
         ) -> None:  # fmt: skip
-            if count >= 4:
+            if event == _QUIT:
+                self.is_gone = True
+            elif count >= 4:
                 progress(int(numbers[2]), int(numbers[3]))
 
-        self._progress = _CALLBACK(tell)
-        self._done("set_event_callback", self._progress, _PROGRESS, 0, None)
+        self._told = _CALLBACK(tell)
+        self._done("set_event_callback", self._told, _QUIT | _PROGRESS, 0, None)
         self._done("launch")
 
     def file_systems(self) -> dict[str, str]:

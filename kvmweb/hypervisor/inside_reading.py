@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import heapq
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from kvmweb.core import errors, inside
@@ -37,13 +39,18 @@ class Reader:
         self._devices: dict[str, FileSystem] = {}
         self._mounted = ""
 
+    @property
+    def is_gone(self) -> bool:
+        """What it read with has ended: what a guest wrote may crash the kernel that mounts it."""
+        return self._handle.is_gone
+
     def open(self) -> tuple[FileSystem, ...]:
         """Find out what is there; each file system is opened once, to see how full it is."""
         known = self._handle.file_systems()
         devices = dict.fromkeys([*self._handle.partitions(), *known])
         for device in list(devices)[:DEVICES_MAX]:
             self._devices[device] = self._look(device, known.get(device, ""))
-        return tuple(sorted(self._devices.values(), key=lambda it: it.device))
+        return tuple(sorted(self._devices.values(), key=lambda it: _in_order(it.device)))
 
     def folder(self, device: str, place: str) -> Folder:
         """What is in this folder. Raises NotFound, Invalid, NotSupported."""
@@ -69,17 +76,19 @@ class Reader:
         return self._handle.read(inside.path(place), start, min(most, PIECE))
 
     def _look(self, device: str, kind: str) -> FileSystem:
-        handle = self._handle
-        kind = kind if kind not in CLOSED else handle.kind(device) or kind or "unknown"
-        size = 0 if device.startswith("btrfsvol:") else handle.size(device)
-        found = FileSystem(
-            device=device,
-            kind=kind,
-            size=size,
-            label=_label(handle.label(device)),
-            uuid=_label(handle.uuid(device)),
-        )
-        return self._filled(found) if kind not in CLOSED else found
+        handle, found = self._handle, FileSystem(device, kind or "unknown", 0)
+        try:
+            if not device.startswith("btrfsvol:"):
+                found = replace(found, size=handle.size(device))
+            if kind in CLOSED:
+                found = replace(found, kind=handle.kind(device) or found.kind)
+            label, uuid = _label(handle.label(device)), _label(handle.uuid(device))
+            found = replace(found, label=label, uuid=uuid)
+        except errors.Fault:
+            if handle.is_gone:
+                raise
+            return found
+        return self._filled(found) if found.kind not in CLOSED else found
 
     def _filled(self, found: FileSystem) -> FileSystem:
         """With its fill where it can be opened; broken and encrypted ones stay closed."""
@@ -89,10 +98,10 @@ class Reader:
             used, total = self._handle.fill()
         except errors.Fault:
             self._mounted = ""
+            if self._handle.is_gone:
+                raise
             return found
-        return FileSystem(
-            found.device, found.kind, found.size, found.label, found.uuid, used, total, True
-        )
+        return replace(found, used=used, total=total, is_open=True)
 
     def _mount(self, device: str) -> None:
         known = self._devices.get(device)
@@ -175,6 +184,11 @@ def _release(pipe: str) -> None:
         os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
     except OSError:
         return
+
+
+def _in_order(device: str) -> list[tuple[int, str]]:
+    """sda2 before sda10."""
+    return [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", device)]
 
 
 def _label(said: bytes) -> str:

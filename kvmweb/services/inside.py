@@ -16,7 +16,7 @@ from typing import Any
 from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, HostDown, Invalid, NotFound, NotSupported, WrongState
+from kvmweb.core.errors import Denied, HostDown, NotFound, NotSupported, Problem, WrongState
 from kvmweb.core.inside import FORMATS, Choice, Entry, File, Folder, Look, LookState, Place, Shown
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import GuestRecord, HostState
@@ -114,7 +114,7 @@ def show(actor: Actor, place: Place, wanted: Choice | None = None) -> Shown:
     _witness(actor, place, look)
     try:
         folder = _folder(place, wanted)
-    except (NotFound, Invalid, NotSupported) as problem:
+    except Problem as problem:
         return Shown(place, look, wanted, None, problem.code, problem.detail, may_read)
     return Shown(place, look, wanted, folder, may_read_details=may_read)
 

@@ -52,6 +52,10 @@ _ENDED: dict[str, Text] = {
     "busy": gettext_lazy("It was closed because a guest runs with this disk now."),
     "host-down": gettext_lazy("It was closed because the host is not answering."),
     "not-found": gettext_lazy("It was closed because the disk is gone."),
+    "not-supported": gettext_lazy(
+        "The small machine that reads disks could not be started. It is made of the kernel in "
+        "/boot, which the portal must be able to read."
+    ),
     "fault": gettext_lazy("It broke off. The disk may be broken, or memory too short."),
 }
 
@@ -224,7 +228,9 @@ def _not_there(shown: Shown) -> str:
         return _("This file system cannot be opened.")
     if shown.problem == "invalid":
         return _("This is no folder.")
-    return _("There is no such folder on this disk.")
+    if shown.problem == "not-found":
+        return _("There is no such folder on this disk.")
+    return _("It does not answer. It may just have been closed.")
 
 
 def _system(base: str, system: FileSystem, wanted: Choice) -> SystemLine:

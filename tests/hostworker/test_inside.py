@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import signal
 import socket
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -262,22 +263,38 @@ def test_a_volume_that_a_running_guest_has_is_refused(shown: Shown) -> None:
         shown.lab.forget(uuid)
 
 
-def test_a_look_ends_when_a_guest_starts_with_the_disk_and_leaves_nothing(shown: Shown) -> None:
+def test_a_worker_that_is_killed_takes_its_looks_along(
+    shown: Shown, start_worker: Callable[[str], WorkerProcess]
+) -> None:
+    other = start_worker(shown.lab.uri)
+    other.call("inside.begin", **shown.image(name="second.qcow2"))
+    wait_for(lambda: any(map(is_appliance, processes(other.pid))), 60, "no appliance began")
+    there = processes(other.pid)
+    os.kill(other.pid, signal.SIGKILL)
+    wait_for(lambda: not any(map(alive, there)), 15, "something runs on")
+
+
+def test_an_appliance_that_dies_ends_its_look_and_leaves_nothing(shown: Shown) -> None:
     """The last one: what was open until here is over."""
     there = processes(shown.worker.pid)
     assert shown.digests() == shown.before, "a look wrote to an image"
-    uuid = shown.lab.define_guest("late", disk=f"{IMAGES}/top.qcow2")
-    shown.lab.virsh("start", "late")
-    try:
-        wait_for(lambda: shown.state()["state"] == "ended", 15, "it goes on")
-        assert shown.state()["problem"] == "busy"
-    finally:
-        shown.lab.virsh("destroy", "late", check=False)
-        shown.lab.forget(uuid)
+    for pid in filter(is_appliance, there):
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(errors.Problem):
+        shown.list("/")
+    wait_for(lambda: shown.state()["state"] == "ended", 15, "it goes on")
+    assert shown.state()["problem"] == "fault"
     wait_for(lambda: not any(map(alive, there)), 10, "something runs on")
     assert not list(Path("/tmp").glob(f"kvmweb-look-{shown.worker.pid}-*"))
     with pytest.raises(errors.Conflict):
         shown.list("/")
+
+
+def is_appliance(pid: int) -> bool:
+    try:
+        return b"qemu-system" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def processes(worker: int) -> list[int]:
