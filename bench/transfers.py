@@ -30,22 +30,15 @@ from tests.e2e.portal import Portal
 from tests.lab.host import LabHost
 
 MIB = 1024 * 1024
-SEND = """async ([begin, name, size, token]) => {
+SEND = """async () => {
+  const script = document.querySelector('script[src*="js/uploads"]').src;
+  const { Sending } = await import(script.replace(/uploads([^/]*)$/, "uploads_send$1"));
   const file = document.querySelector("#bench-file").files[0];
-  const body = new URLSearchParams({name, size, format: "raw"});
-  const said = await (await fetch(begin, {method: "POST", body,
-    headers: {"X-CSRFToken": token}})).json();
   const began = performance.now();
-  const answer = await new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("PUT", said.data_url);
-    request.setRequestHeader("X-Transfer-Ticket", said.ticket);
-    request.setRequestHeader("Upload-Offset", "0");
-    request.onload = () => resolve(request.responseText);
-    request.onerror = () => reject(new Error("broken off"));
-    request.send(file);
-  });
-  return [(performance.now() - began) / 1000, answer];
+  const it = new Sending(file, document.getElementById("uploads").dataset.uploads,
+    {format: "raw"}, () => {});
+  await it.run();
+  return [(performance.now() - began) / 1000, it.state, it.sentence];
 }"""
 
 
@@ -157,19 +150,21 @@ class Bench:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{self.portal.log()[-3000:]}"
 
     def browser_up(self) -> float:
-        """From the page's own script's way: one request, the file as its body."""
+        """By the page's own script."""
         self.lab.virsh("vol-delete", "browser", "default", check=False)
+        source = self.source.with_name("browser")
+        source.unlink(missing_ok=True)
+        source.hardlink_to(self.source)
         page = self.browser.new_context(ignore_https_errors=True).new_page()
         page.context.add_cookies(self.client.cookies())
-        page.goto(f"{self.portal.url}/storage/")
+        page.goto(self.base)
+        page.wait_for_selector("#uploads")
         page.evaluate("""() => document.body.insertAdjacentHTML("beforeend",
             '<input type="file" id="bench-file">')""")
-        page.set_input_files("#bench-file", str(self.source))
+        page.set_input_files("#bench-file", str(source))
         page.set_default_timeout(600_000)
-        begin = f"{self.base}uploads/"
-        name, token = "browser", self.client.token()
-        taken, answer = page.evaluate(SEND, [begin, name, str(self.size), token])
-        assert json.loads(answer)["state"] == "done", answer
+        taken, state, sentence = page.evaluate(SEND)
+        assert state == "done", (state, sentence)
         page.context.close()
         return float(taken)
 

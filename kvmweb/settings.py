@@ -33,6 +33,8 @@ KVMWEB_CONSOLE_GATEWAY = env.str("KVMWEB_CONSOLE_GATEWAY", default="").rstrip("/
 KVMWEB_FETCH_INNER = env.list("KVMWEB_FETCH_INNER", default=[])
 """Networks of inner addresses that images may be fetched from, such as 10.1.0.0/16."""
 KVMWEB_RECONCILE_S = env.int("KVMWEB_RECONCILE_S", default=20)
+KVMWEB_BIN_DAYS = env.int("KVMWEB_BIN_DAYS", default=7)
+"""For how long deleted guests can be brought back, unless that is set in the portal."""
 KVMWEB_START_LIBVIRT = env.bool("KVMWEB_START_LIBVIRT", default=True)
 """`manage.py serve` starts libvirt's daemons where no service manager does."""
 

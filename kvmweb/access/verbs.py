@@ -45,6 +45,7 @@ _CHANGE = [
     ("guest.disks", Kind.GUEST),
     ("guest.inspect", Kind.GUEST),
     ("guest.edit", Kind.GUEST),
+    ("guest.passthrough", Kind.GUEST),
     ("guest.create", Kind.HOST),
     ("guest.delete", Kind.GUEST),
     ("guest.snapshot", Kind.GUEST),

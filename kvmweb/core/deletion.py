@@ -57,3 +57,5 @@ class Deletion:
     snapshots: int
     firmware: str
     disks: tuple[DiskChoice, ...]
+    days: int = 0
+    """For how long the recycle bin keeps it."""

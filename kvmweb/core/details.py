@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from kvmweb.core.hardware import Hardware
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestRecord, HostState
 from kvmweb.core.refs import Ref
@@ -72,6 +73,8 @@ class GuestDetails:
     """What stands in the way of changing its disks and drives."""
     inside: Obstacle = Obstacle.NO_RIGHT
     """What stands in the way of looking inside its disks."""
+    hardware: Hardware = field(default_factory=Hardware)
+    """Its other devices."""
 
 
 @dataclass(frozen=True, slots=True)

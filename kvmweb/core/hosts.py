@@ -14,6 +14,7 @@ from kvmweb.core.connections import ConnectionFacts
 from kvmweb.core.readiness import Readiness
 from kvmweb.core.records import HostRecord, HostState
 from kvmweb.core.refs import Ref
+from kvmweb.core.tuning import HostCpu
 
 LARGEST_BASE_PAGE = 64 * 1024
 
@@ -45,6 +46,7 @@ class NumaCell:
     cpus: int
     free: int | None = None
     pages: tuple[Pages, ...] = ()
+    processors: tuple[HostCpu, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from kvmweb.core.bins import BinMark
 from kvmweb.core.networks import Lease, NetworkSpec
 from kvmweb.core.snapshots import SnapshotRecord
+from kvmweb.core.tuning import CpuModel, Tuning
 
 
 class GuestState(StrEnum):
@@ -57,6 +59,14 @@ class DiskRecord:
     cache: str = ""
     discard: str = ""
     is_shareable: bool = False
+    io: str = ""
+    """How QEMU reads and writes: threads, native, io_uring."""
+    detect_zeroes: str = ""
+    serial: str = ""
+    is_removable: bool = False
+    """The guest takes it for a medium that can be taken out: USB alone."""
+    limits: tuple[str, ...] = ()
+    """See `core.disk_edits.DiskLimits.kept`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +172,12 @@ class GuestRecord:
     stored_disks: tuple[DiskRecord, ...] = ()
     """As they will be; only while changes are pending, else they are as `disks`."""
     stored_interfaces: tuple[InterfaceRecord, ...] = ()
+    bin: BinMark | None = None
+    """It is in the recycle bin."""
+    tuning: Tuning = field(default_factory=Tuning)
+    """How it is set up beside its devices."""
+    stored_tuning: Tuning | None = None
+    """As the stored definition says, where that is something else."""
 
     @property
     def next_disks(self) -> tuple[DiskRecord, ...]:
@@ -172,6 +188,11 @@ class GuestRecord:
     def next_interfaces(self) -> tuple[InterfaceRecord, ...]:
         """As they will be at the next start."""
         return self.stored_interfaces if self.has_pending_changes else self.interfaces
+
+    @property
+    def next_tuning(self) -> Tuning:
+        """As it will be at the next start."""
+        return self.stored_tuning or self.tuning
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -319,6 +340,11 @@ class DomainFacts:
     videos: tuple[str, ...]
     tpms: tuple[str, ...]
     """Models that can be emulated."""
+    offers: tuple[str, ...] = ()
+    """Every value of every device, such as `tpm.backendModel:emulator`; `tpm:no` where there is no
+    such device. See `core.hardware.is_offered`."""
+    cpu_models: tuple[CpuModel, ...] = ()
+    """Named processors, with whether this host can give them."""
 
 
 @dataclass(frozen=True, slots=True)

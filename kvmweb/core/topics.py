@@ -18,6 +18,8 @@ FILTERS = "nwfilters"
 HOSTS = "hosts"
 PEOPLE = "people"
 """Anything that can change what somebody may do: grants, teams, sessions, switched-off people."""
+VOLUMES = "volumes"
+"""Those of any pool, and what is known of the images in them."""
 JOBS = "jobs"
 AUDIT = "audit"
 USE = "use"
@@ -42,6 +44,11 @@ def looks_of(host: Ref) -> str:
 def look(volume: Ref) -> str:
     """Looks into this volume alone."""
     return f"look.{volume.host}.{volume.id}"
+
+
+def uploads_of(pool: Ref) -> str:
+    """The uploads into one pool: that one began, moved on or ended."""
+    return f"uploads.{pool.host}.{pool.id}"
 
 
 def console(guest: Ref) -> str:

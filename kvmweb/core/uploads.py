@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from kvmweb.core import spans
 from kvmweb.core.images import Format
 from kvmweb.core.refs import Ref
+from kvmweb.core.spans import Span
 
 
 class UploadState(StrEnum):
@@ -40,7 +42,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
-    """One upload. offset: bytes that are safe. facts: what its header said, once it is known."""
+    """One upload. facts: what its header said, once it is known.
+
+    offset: bytes that are safe from the first on; beyond: spans that are safe behind it.
+    """
 
     id: UUID
     pool: Ref
@@ -56,8 +61,19 @@ class UploadRecord:
     """Another request moves data now."""
     job: UUID | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    beyond: tuple[Span, ...] = ()
+
+    @property
+    def safe(self) -> int:
+        """Bytes that are safe, wherever they lie."""
+        return self.offset + sum(end - start for start, end in self.beyond)
+
+    @property
+    def missing(self) -> list[Span]:
+        """What is still to be sent."""
+        return spans.missing([(0, self.offset), *self.beyond], self.size)
 
     @property
     def percent(self) -> float:
         """How far it is."""
-        return 100 * self.offset / self.size if self.size else 100.0
+        return 100 * self.safe / self.size if self.size else 100.0

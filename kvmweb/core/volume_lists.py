@@ -25,6 +25,8 @@ class User:
     is_active: bool = False
     is_readonly: bool = False
     reads_as: str = ""
+    is_binned: bool = False
+    """The guest is in the recycle bin."""
 
     @property
     def is_guest(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from kvmweb.definitions import elements
+from kvmweb.definitions import bins, elements
 from kvmweb.definitions.elements import Element, attribute
 
 _PLAIN_DEVICES = frozenset(
@@ -83,6 +83,7 @@ def clone(
     """
     root = elements.parse(xml)
     _identity(root, uuid, name)
+    bins.unmark(root)
     if nvram_path:
         _nvram(root, nvram_path)
     for disk in root.iterfind("devices/disk"):

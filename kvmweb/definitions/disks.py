@@ -98,7 +98,7 @@ def has(xml: str, target: str) -> bool:
 
 def device(xml: str, target: str) -> str:
     """The XML of this disk alone, as libvirt takes it to detach it. Raises NotFound, Invalid."""
-    return elements.serialize(_of(elements.parse(xml), target))
+    return elements.serialize(of_target(elements.parse(xml), target))
 
 
 def with_medium(xml: str, target: str, source: tuple[str, str, str] | None) -> str:
@@ -106,7 +106,7 @@ def with_medium(xml: str, target: str, source: tuple[str, str, str] | None) -> s
 
     Whatever the medium's content looks like, it is read as raw. Raises NotFound, Invalid.
     """
-    disk = _of(elements.parse(xml), target)
+    disk = of_target(elements.parse(xml), target)
     if disk.get("device") not in ("cdrom", "floppy"):
         raise errors.Invalid("not a drive for media")
     for name in ("source", "backingStore"):
@@ -131,9 +131,10 @@ def edit(xml: str, target: str, change: DiskChange) -> str:
     Raises: NotFound, Invalid.
     """
     root = elements.parse(xml)
-    disk = _of(root, target)
-    for name in ("cache", "discard"):
+    disk = of_target(root, target)
+    for name in ("cache", "discard", "io", "detect_zeroes"):
         _drive(disk, name, getattr(change, name))
+    _identify(disk, change)
     for tag, wanted in (("readonly", change.is_readonly), ("shareable", change.is_shareable)):
         found = disk.find(tag)
         if wanted is True and found is None:
@@ -143,6 +144,20 @@ def edit(xml: str, target: str, change: DiskChange) -> str:
     if change.bus and change.bus != attribute(disk, "target", "bus"):
         _move(root, disk, change.bus)
     return elements.serialize(root)
+
+
+def _identify(disk: Element, change: DiskChange) -> None:
+    """What the guest knows it by, and whether it takes it for a medium that can be taken out."""
+    if change.serial is not None and change.serial != (disk.findtext("serial") or ""):
+        for found in disk.findall("serial"):
+            disk.remove(found)
+        if change.serial:
+            etree.SubElement(disk, "serial").text = change.serial
+    place = disk.find("target")
+    if change.is_removable is not None and place is not None:
+        place.attrib.pop("removable", None)
+        if change.is_removable:
+            place.set("removable", "on")
 
 
 def _drive(disk: Element, name: str, wanted: str | None) -> None:
@@ -169,6 +184,8 @@ def _move(root: Element, disk: Element, bus: str) -> None:
     for name in _OF_VIRTIO if bus != "virtio" and driver is not None else ():
         driver.attrib.pop(name, None)
     place.set("bus", bus)
+    if bus != "usb":
+        place.attrib.pop("removable", None)
     if not str(place.get("dev", "")).startswith(_PREFIXES.get(bus, "sd")):
         place.set("dev", free_target([elements.serialize(root)], bus))
     devices = root.find("devices")
@@ -187,7 +204,8 @@ def _find(root: Element, target: str) -> Element | None:
     return next((disk for disk in disks if attribute(disk, "target", "dev") == target), None)
 
 
-def _of(root: Element, target: str) -> Element:
+def of_target(root: Element, target: str) -> Element:
+    """The disk of this name. Raises NotFound."""
     found = _find(root, target)
     if found is None:
         raise errors.NotFound(f"no disk {target}")

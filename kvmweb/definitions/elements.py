@@ -104,6 +104,15 @@ def size(parent: Element, path: str) -> int:
     return number(found.text) * _UNITS.get(str(found.get("unit", "KiB")).lower(), 1024)
 
 
+def drop(root: Element, path: str) -> None:
+    """Take away what is at this path, and its holder where that is then empty."""
+    for found in root.findall(path):
+        holder = found.getparent()
+        holder.remove(found)
+        if holder is not root and len(holder) == 0 and holder.getparent() is not None:
+            holder.getparent().remove(holder)
+
+
 def fingerprint(xml: str) -> str:
     """What a person must have seen to change it: the hash of a definition."""
     return hashlib.sha256(xml.encode()).hexdigest()

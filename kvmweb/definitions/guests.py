@@ -5,13 +5,15 @@ Source: https://libvirt.org/formatdomain.html. Pure: no libvirt calls, no policy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lxml import etree
 
 from kvmweb.core import errors
+from kvmweb.core.bins import BinMark
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
-from kvmweb.definitions import boot_order, elements, host_devices
+from kvmweb.core.tuning import Tuning
+from kvmweb.definitions import bins, boot_order, disk_limits, elements, host_devices, tuning
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
 NAMESPACE = "https://kvmweb.org/xmlns/1"
@@ -50,6 +52,8 @@ class Definition:
     host_devices: tuple[str, ...] = ()
     has_added_vcpus: bool = False
     boot: tuple[str, ...] = ()
+    bin: BinMark | None = None
+    tuning: Tuning = field(default_factory=Tuning)
 
 
 def parse(xml: str) -> Definition:
@@ -81,6 +85,8 @@ def parse(xml: str) -> Definition:
         host_devices=host_devices.of_guest(root),
         has_added_vcpus=has_added_vcpus(root),
         boot=boot_order.of(root),
+        bin=bins.of(root),
+        tuning=tuning.of(root),
     )
 
 
@@ -127,6 +133,11 @@ def _disk(disk: Element) -> DiskRecord:
         cache=attribute(disk, "driver", "cache"),
         discard=attribute(disk, "driver", "discard"),
         is_shareable=disk.find("shareable") is not None,
+        io=attribute(disk, "driver", "io"),
+        detect_zeroes=attribute(disk, "driver", "detect_zeroes"),
+        serial=text(disk, "serial"),
+        is_removable=attribute(disk, "target", "removable") == "on",
+        limits=disk_limits.read(disk).kept(),
     )
 
 

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lxml import etree
+
+from kvmweb.core import errors
 from kvmweb.definitions.elements import Element, attribute, text
 
 
 def of_guest(root: Element) -> tuple[str, ...]:
     """Each once, in the order of the definition."""
     found = [*root.iterfind("devices/hostdev"), *_cards(root)]
-    return tuple(dict.fromkeys(key for device in found if (key := _key(device))))
+    return tuple(dict.fromkeys(key for device in found if (key := key_of(device))))
 
 
 def _cards(root: Element) -> Iterator[Element]:
     return (card for card in root.iterfind("devices/interface") if card.get("type") == "hostdev")
 
 
-def _key(device: Element) -> str:
+def key_of(device: Element) -> str:
     """Empty for what no device of the host is known by."""
     source = device.find("source")
     if source is None:
@@ -42,6 +45,28 @@ def _key(device: Element) -> str:
         return ":".join(("scsi", host, *places))
     block = text(source, "block")
     return f"block:{block}" if block else ""
+
+
+def fill(device: Element, key: str) -> None:
+    """Write the source of a <hostdev> that this key names: PCI, USB or mediated. Raises Invalid."""
+    source = device.find("source")
+    if source is None:
+        source = etree.SubElement(device, "source")
+    kind, _, place = key.partition(":")
+    parts = place.replace(".", ":").split(":")
+    if kind == "pci" and len(parts) == 4:
+        names = ("domain", "bus", "slot", "function")
+        address = {name: f"0x{part}" for name, part in zip(names, parts, strict=True)}
+        etree.SubElement(source, "address", address)
+    elif kind == "usb-id" and len(parts) == 2:
+        for name, part in zip(("vendor", "product"), parts, strict=True):
+            etree.SubElement(source, name, id=f"0x{part}")
+    elif kind == "usb" and len(parts) == 2:
+        etree.SubElement(source, "address", bus=parts[0], device=parts[1])
+    elif kind == "mdev" and place:
+        etree.SubElement(source, "address", uuid=place)
+    else:
+        raise errors.Invalid(f"no device of the host: {key}")
 
 
 def _usb(source: Element, address: Element | None) -> str:

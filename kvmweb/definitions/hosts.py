@@ -6,6 +6,7 @@ Source: https://libvirt.org/formatcaps.html, https://libvirt.org/formatdomaincap
 from __future__ import annotations
 
 from kvmweb.core.hosts import Abilities, HardwareRecord, NumaCell, Pages
+from kvmweb.core.tuning import HostCpu
 from kvmweb.definitions import elements
 from kvmweb.definitions.elements import Element, attribute, number, size, text
 
@@ -86,6 +87,10 @@ def _cell(cell: Element) -> NumaCell:
         pages=tuple(
             Pages(number(pages.get("size")) * 1024, number(pages.text))
             for pages in cell.iterfind("pages")
+        ),
+        processors=tuple(
+            HostCpu(*(number(cpu.get(name)) for name in ("id", "socket_id", "core_id")))
+            for cpu in cell.iterfind("cpus/cpu")
         ),
     )
 

@@ -16,6 +16,9 @@ _FREE = frozenset({"title", "description", "metadata", "currentMemory", "seclabe
 _LIVE_CPU = frozenset({"host-model", "maximum"})
 """CPU modes that the live definition spells out as a custom model."""
 
+_OF_CPU = ("topology", "numa")
+"""What stays as it is also there."""
+
 _FIRMWARE = frozenset({"loader", "nvram", "firmware"})
 """Inside <os>: chosen at the start when only firmware='efi' was asked for."""
 
@@ -56,12 +59,20 @@ def _children_agree(live: Element, inactive: Element, tag: str) -> bool:
     if tag == "devices":
         return bool(ours) == bool(theirs) and (not ours or _devices_agree(ours[0], theirs[0]))
     if tag == "cpu":
-        is_spelled_out = not theirs or theirs[0].get("mode") in _LIVE_CPU
-        return is_spelled_out or (bool(ours) and _contains(ours[0], theirs[0]))
+        if not theirs or theirs[0].get("mode") in _LIVE_CPU:
+            return all(_same_part(live, inactive, f"cpu/{part}") for part in _OF_CPU)
+        return bool(ours) and contains(ours[0], theirs[0])
     return len(ours) == len(theirs) and all(
-        any(_contains(one, other) and _parts(one) == _parts(other) for one in ours)
+        any(contains(one, other) and _parts(one) == _parts(other) for one in ours)
         for other in theirs
     )
+
+
+def _same_part(live: Element, inactive: Element, path: str) -> bool:
+    ours, theirs = live.find(path), inactive.find(path)
+    if ours is None or theirs is None:
+        return ours is theirs
+    return contains(ours, theirs)
 
 
 def _parts(parent: Element) -> list[str]:
@@ -80,14 +91,14 @@ def _kind_agrees(live: Element, inactive: Element, tag: str) -> bool:
     if len(left) != len(wanted):
         return False
     for device in wanted:
-        found = next((one for one in left if _contains(one, device)), None)
+        found = next((one for one in left if contains(one, device)), None)
         if found is None:
             return False
         left.remove(found)
     return True
 
 
-def _contains(live: Element, inactive: Element) -> bool:
+def contains(live: Element, inactive: Element) -> bool:
     """Whether every attribute, text and element of the inactive one stands in the live one.
 
     The driver of an empty drive is left out: libvirt forgets it while the guest runs.
@@ -101,7 +112,7 @@ def _contains(live: Element, inactive: Element) -> bool:
             return False
     is_empty = inactive.tag == "disk" and inactive.find("source") is None
     return all(
-        any(_contains(one, child) for one in live.findall(child.tag))
+        any(contains(one, child) for one in live.findall(child.tag))
         for child in inactive
         if isinstance(child.tag, str) and not (is_empty and child.tag == "driver")
     )

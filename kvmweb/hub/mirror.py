@@ -70,6 +70,11 @@ class Difference:
     stored: dict[str, str] = field(default_factory=dict)
     pools: set[str] = field(default_factory=set)
 
+    def definition(self, guest: Guest) -> GuestDefinition:
+        """What is kept beside this row: the stored one only where it is another."""
+        xml, stored = self.xml[guest.uuid], self.stored[guest.uuid]
+        return GuestDefinition(guest=guest, xml=xml, stored_xml="" if stored == xml else stored)
+
     @property
     def uuids(self) -> list[str]:
         """Everything that differs, once."""
@@ -138,14 +143,14 @@ class Writer:
         for uuid, said in told.items():
             row = before.get(uuid)
             if said is None:
-                if row and not row.is_gone:
+                if rows.is_known(row):
                     difference.gone.append(uuid)
-            elif row is None or row.is_gone or row.digest != rows.digest(said.record):
+            elif row is None or not rows.is_known(row) or row.digest != rows.digest(said.record):
                 difference.written.append(rows.build(kind, self.host, said, row, now))
                 difference.xml[uuid] = said.record.get("xml", "")
                 difference.stored[uuid] = said.record.get("stored_xml") or difference.xml[uuid]
         if kind in batch.listed:
-            there = rows.MODELS[kind]._default_manager.filter(host=self.host, is_gone=False)
+            there = rows.there(kind, self.host)
             beyond = set(there.values_list("uuid", flat=True)) - batch.listed[kind]
             difference.gone += sorted(beyond - told.keys())
             difference.known |= beyond
@@ -164,7 +169,7 @@ class Writer:
             difference.pools = self._pools_of(difference)
         for gone in _chunks(difference.gone):
             manager.filter(host=self.host, uuid__in=gone).update(
-                is_gone=True, digest="", rev=rev, changed_at=now
+                **rows.GONE.get(kind, {}), is_gone=True, digest="", rev=rev, changed_at=now
             )
         for marked in _chunks(difference.marked):
             manager.filter(host=self.host, uuid__in=marked).update(rev=rev, changed_at=now)
@@ -181,16 +186,16 @@ class Writer:
         )
         if kind is Kind.GUEST:
             guests = cast(list[Guest], written)
-            self._write_beside(guests, difference.xml)
+            self._write_beside(guests, difference)
             versions.keep(self.host, guests, difference.stored, now)
 
-    def _write_beside(self, guests: list[Guest], xml: dict[str, str]) -> None:
+    def _write_beside(self, guests: list[Guest], difference: Difference) -> None:
         """Definitions of the guests that differ; no more figures of those that ended."""
         GuestDefinition.objects.bulk_create(
-            [GuestDefinition(guest=guest, xml=xml[guest.uuid]) for guest in guests],
+            [difference.definition(guest) for guest in guests],
             update_conflicts=True,
             unique_fields=["guest"],
-            update_fields=["xml"],
+            update_fields=["xml", "stored_xml"],
         )
         self._write_uses(guests)
         ended = [guest for guest in guests if not rows.is_active(guest)]
@@ -233,6 +238,7 @@ class Writer:
             for uuid in sorted(difference.pools):
                 pool = refs.pool(self.host, uuid)
                 yield Notice(topics.volumes_of(pool), str(pool), rev)
+                yield Notice(topics.VOLUMES, str(pool), rev)
             return
         uuids = difference.uuids
         if len(uuids) > MANY:
@@ -297,14 +303,15 @@ def forget(host: str) -> list[Notice]:
             return []
         parts.forget(host)
         rev = Revision.advance()
-        for model in rows.MODELS.values():
-            model._default_manager.filter(host=host, is_gone=False).update(
-                is_gone=True, digest="", rev=rev, changed_at=now
+        for kind in rows.MODELS:
+            rows.there(kind, host).update(
+                **rows.GONE.get(kind, {}), is_gone=True, digest="", rev=rev, changed_at=now
             )
     return _host_notices(host, rev) + [Notice(topic, "", rev) for topic in TOPICS.values()]
 
 
 def purge(before: datetime) -> None:
     """Drop rows that went away before this moment; no page is that old."""
-    for model in rows.MODELS.values():
-        model._default_manager.filter(is_gone=True, changed_at__lt=before).delete()
+    for kind, model in rows.MODELS.items():
+        gone = model._default_manager.filter(is_gone=True, **rows.GONE.get(kind, {}))
+        gone.filter(changed_at__lt=before).delete()

@@ -10,6 +10,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Kind
 from kvmweb.hub.batches import Plain, Told
@@ -25,10 +27,13 @@ MODELS: dict[Kind, type[Row]] = {
     Kind.FILTER: mirror.Filter,
 }
 
+GONE: dict[Kind, dict[str, bool]] = {Kind.GUEST: {"is_binned": False}}
+"""What is so of a row that went away for good."""
+
 SHARED_FIELDS = ["name", "name_fold", "record", "digest", "rev", "is_gone", "changed_at"]
 GUEST_FIELDS = [
     "title", "state", "vcpus", "memory", "has_autostart", "tags", "addresses", "running_since",
-    "cpu", "memory_used", "is_answering", "sampled_at",
+    "cpu", "memory_used", "is_answering", "sampled_at", "is_binned",
 ]  # fmt: skip
 VOLUME_FIELDS = [
     "pool", "place", "alias_place", "backing_place", "format", "capacity", "allocation", "made_as",
@@ -48,6 +53,22 @@ def is_active(row: Row | None) -> bool:
     return isinstance(row, mirror.Guest) and not row.is_gone and GuestState(row.state).is_active
 
 
+def there(kind: Kind, host: str) -> QuerySet[Any]:
+    """The rows of what is on this host, those in the recycle bin among them."""
+    present = Q(is_gone=False) | Q(is_binned=True) if kind is Kind.GUEST else Q(is_gone=False)
+    return MODELS[kind]._default_manager.filter(present, host=host)
+
+
+def is_known(row: Row | None) -> bool:
+    """Whether what it says is of something that is there, be it in the recycle bin."""
+    return row is not None and (not row.is_gone or is_binned(row))
+
+
+def is_binned(row: Row) -> bool:
+    """Whether this row is of a guest in the recycle bin."""
+    return isinstance(row, mirror.Guest) and row.is_binned
+
+
 def build(kind: Kind, host: str, told: Told, before: Row | None, now: datetime) -> Row:
     """A fresh row without key or revision; `before` lends what the record does not carry."""
     record = told.record
@@ -62,9 +83,17 @@ def build(kind: Kind, host: str, told: Told, before: Row | None, now: datetime) 
         return mirror.Volume(**shared, record=record, **_volume_columns(record, before))
     if kind is not Kind.GUEST:
         return MODELS[kind](**shared, record=record)
+    mark = record.get("bin")
+    if mark:
+        name = str(mark["name"]) or record["name"]
+        shared |= {"is_gone": True, "name": name[:255], "name_fold": name.casefold()[:255]}
     lean = {name: value for name, value in record.items() if name not in ("xml", "stored_xml")}
     return mirror.Guest(
-        **shared, record=lean, **_guest_columns(record), **_running(told, before, now)
+        **shared,
+        record=lean,
+        is_binned=bool(mark),
+        **_guest_columns(record),
+        **_running(told, before, now),
     )
 
 

@@ -19,7 +19,7 @@ def keep(host: str, guests: Sequence[Guest], texts: Mapping[str, str], now: date
 
     texts: what the next start brings, by UUID. Runs within the transaction of the mirror.
     """
-    for chunk in _chunks([it for it in guests if it.record.get("definition_hash")]):
+    for chunk in _chunks([it for it in guests if _is_of_use(it)]):
         known = GuestVersion.objects.filter(host=host, uuid__in=[it.uuid for it in chunk])
         newest = dict(known.filter(is_newest=True).values_list("uuid", "digest"))
         changed = [it for it in chunk if newest.get(it.uuid) != it.record["definition_hash"]]
@@ -41,6 +41,11 @@ def keep(host: str, guests: Sequence[Guest], texts: Mapping[str, str], now: date
         for it in changed:
             if it.uuid in newest:
                 _prune(host, it.uuid)
+
+
+def _is_of_use(guest: Guest) -> bool:
+    """The recycle bin changes a name and adds a mark, which nobody would want back."""
+    return bool(guest.record.get("definition_hash")) and not guest.is_binned
 
 
 def _prune(host: str, uuid: str) -> None:

@@ -12,7 +12,7 @@ import libvirt
 from kvmweb.core import errors
 from kvmweb.definitions import elements
 from kvmweb.definitions import guests as xml
-from kvmweb.hypervisor import faults
+from kvmweb.hypervisor import faults, metadata
 from kvmweb.hypervisor.guests import STATES
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -37,10 +37,14 @@ def find(connection: libvirt.virConnect, uuid: str) -> libvirt.virDomain:
 def start(
     connection: libvirt.virConnect, uuid: str, *, paused: bool = False, reset_saved: bool = False
 ) -> bool:
-    """Power on, or restore what was saved; reset_saved discards that first."""
+    """Power on, or restore what was saved; reset_saved discards that first.
+
+    Raises WrongState for a guest in the recycle bin: its disks stay as they are.
+    """
     domain = find(connection, uuid)
     flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
     flags |= libvirt.VIR_DOMAIN_START_FORCE_BOOT if reset_saved else 0
+    metadata.refuse_kept(domain)
     return _do(domain, lambda: domain.createWithFlags(flags), is_done=_is_active)
 
 
@@ -159,38 +163,14 @@ def describe(
         raise errors.Invalid(f"a description has at most {TEXT_MAX} characters")
     holder = None if not tags else xml.build_tags(tuple(tags))
     if title is not None:
-        _write(domain, libvirt.VIR_DOMAIN_METADATA_TITLE, title or None)
+        metadata.write(domain, libvirt.VIR_DOMAIN_METADATA_TITLE, title or None)
     if description is not None:
-        _write(domain, libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description or None)
+        metadata.write(domain, libvirt.VIR_DOMAIN_METADATA_DESCRIPTION, description or None)
     if tags is not None:
-        _write(domain, libvirt.VIR_DOMAIN_METADATA_ELEMENT, holder)
+        metadata.write(domain, metadata.ELEMENT, holder, metadata.TAGS)
 
 
 _hash_of = definition_hash
-
-
-def _write(domain: libvirt.virDomain, kind: int, value: str | None) -> None:
-    is_element = kind == libvirt.VIR_DOMAIN_METADATA_ELEMENT
-    key, uri = (xml.PREFIX, xml.NAMESPACE) if is_element else (None, None)
-    with faults.translated():
-        flags = libvirt.VIR_DOMAIN_AFFECT_LIVE if domain.isActive() else 0
-        flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
-        if value is None and _read(domain, kind, uri, flags) is None:
-            return
-        domain.setMetadata(kind, value, key, uri, flags)
-
-
-def _read(domain: libvirt.virDomain, kind: int, uri: str | None, flags: int) -> str | None:
-    """What stands there; libvirt refuses to remove what is not there."""
-    for flag in (libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG):
-        if not flags & flag:
-            continue
-        try:
-            return str(domain.metadata(kind, uri, flag))
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN_METADATA:
-                raise
-    return None
 
 
 def sendkeys(

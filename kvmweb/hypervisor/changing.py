@@ -20,7 +20,13 @@ NOW, NEXT, SAME, ASKED = "now", "next", "same", "asked"
 """When it is so: at once, at the next start, already, or when the guest lets go of the device."""
 RELEASE_S = 8.0
 """libvirt itself waits 5 s for the guest."""
-_FULL = ("No more available PCI slots", "no free slot", "No free USB ports")
+_FULL = (
+    "No more available PCI slots",
+    "no free slot",
+    "No free USB ports",
+    "no virtio-serial controllers are available",
+    "has no USB bus support",
+)
 
 
 def seen(connection: libvirt.virConnect, uuid: str, definition_hash: str) -> libvirt.virDomain:
@@ -66,12 +72,16 @@ def plug(domain: libvirt.virDomain, device: str) -> str:
     try:
         domain.attachDeviceFlags(device, flags)
     except libvirt.libvirtError as error:
-        is_full = any(words in str(error) for words in _FULL)
-        if not (is_full and flags == LIVE | CONFIG):
+        if not (is_full(error) and flags == LIVE | CONFIG):
             raise
         domain.attachDeviceFlags(device, CONFIG)
         return NEXT
     return NOW
+
+
+def is_full(error: libvirt.libvirtError) -> bool:
+    """The running guest has no place to plug another device into."""
+    return any(words in str(error) for words in _FULL)
 
 
 def unplug(domain: libvirt.virDomain, device: Callable[[str], str]) -> str:
@@ -89,12 +99,22 @@ def unplug(domain: libvirt.virDomain, device: Callable[[str], str]) -> str:
             domain.detachDeviceFlags(parts["stored"], CONFIG)
         if not parts["live"]:
             return NOW
-        try:
-            domain.detachDeviceFlags(parts["live"], LIVE)
-        except libvirt.libvirtError as error:
-            if faults.is_lost(error) or not parts["stored"]:
-                raise
-            return NEXT
+        return release(domain, parts["live"], device, is_stored=bool(parts["stored"]))
+
+
+def release(
+    domain: libvirt.virDomain, part: str, device: Callable[[str], str], *, is_stored: bool
+) -> str:
+    """Ask the running guest to let go of this device; `now`, `asked`, or `next` where it cannot be.
+
+    is_stored: the next start is without it already, so that a refusal is no failure.
+    """
+    try:
+        domain.detachDeviceFlags(part, LIVE)
+    except libvirt.libvirtError as error:
+        if faults.is_lost(error) or not is_stored:
+            raise
+        return NEXT
     return NOW if _is_released(domain, device) else ASKED
 
 

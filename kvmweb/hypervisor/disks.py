@@ -7,9 +7,9 @@ from typing import Any
 import libvirt
 
 from kvmweb.core import errors, wire
-from kvmweb.core.disk_edits import DiskChange
+from kvmweb.core.disk_edits import DiskChange, DiskLimits
+from kvmweb.definitions import disk_limits, volumes
 from kvmweb.definitions import disks as xml
-from kvmweb.definitions import volumes
 from kvmweb.hypervisor import actions, changing, pools, volume_acts
 
 BUSES = ("virtio", "scsi", "sata")
@@ -89,6 +89,32 @@ def edit(
         if not is_new:
             return changing.SAME
         return changing.NEXT if domain.isActive() else changing.NOW
+
+
+def limit(
+    connection: libvirt.virConnect,
+    uuid: str,
+    *,
+    target: str,
+    limits: dict[str, int],
+    definition_hash: str = "",
+) -> str:
+    """Store the most that a disk may do, and hold a running guest to it: `now` or `same`.
+
+    Raises: Conflict, NotFound, WrongState for a transient guest, Invalid.
+    """
+    domain = changing.seen(connection, uuid, definition_hash)
+    wanted = wire.from_plain(DiskLimits, limits)
+    with pools.translated():
+        is_new = changing.store(
+            connection, domain, lambda text: disk_limits.edit(text, target, wanted)
+        )
+        if domain.isActive() and xml.has(domain.XMLDesc(0), target):
+            values = {f"{name}_sec": value for name, value in limits.items()}
+            before = domain.blockIoTune(target, changing.LIVE)
+            is_new |= any(before.get(name) != value for name, value in values.items())
+            domain.setBlockIoTune(target, values, changing.LIVE)
+    return changing.NOW if is_new else changing.SAME
 
 
 def _definitions(domain: libvirt.virDomain) -> list[str]:

@@ -12,7 +12,8 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.definitions import differences, elements, pending
+from kvmweb.core.tuning import Tuning
+from kvmweb.definitions import differences, elements, pending, placement, tuning
 from kvmweb.definitions import guests as xml
 from kvmweb.hypervisor import faults, reasons, snapshots
 
@@ -77,6 +78,9 @@ class Reader:
 
     def __init__(self, details: Details) -> None:
         self.details = details
+        self._cpus: int | None = None
+        """Of the host, when it was needed."""
+        self._stored: dict[str, tuple[str, Tuning]] = {}
         self._parsed: dict[str, tuple[str, xml.Definition]] = {}
         self._compared: dict[str, tuple[str, str, bool]] = {}
         self._differing: dict[str, tuple[str, str, dict[str, Any]]] = {}
@@ -120,6 +124,7 @@ class Reader:
     def forget(self, uuid: str) -> None:
         """This guest is gone."""
         self._parsed.pop(uuid, None)
+        self._stored.pop(uuid, None)
         self._compared.pop(uuid, None)
         self._differing.pop(uuid, None)
         self.details.forget(uuid)
@@ -156,7 +161,8 @@ class Reader:
         inactive = text
         if now.is_active and is_persistent:
             inactive = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-        parsed = self._definition(uuid, text)
+        live, later = self._settled(domain, text, inactive)
+        parsed = self._definition(uuid, live)
         count, tree = snapshots.read(domain) if uuid in flags.with_snapshots else (0, ())
         record = GuestRecord(
             uuid=uuid,
@@ -166,8 +172,9 @@ class Reader:
             is_persistent=is_persistent,
             has_autostart=uuid in flags.autostart,
             has_saved_state=uuid in flags.saved,
-            has_pending_changes=self._has_pending(uuid, text, inactive),
-            **self._waiting(uuid, text, inactive, parsed),
+            has_pending_changes=self._has_pending(uuid, live, later),
+            **self._waiting(uuid, live, later, parsed),
+            stored_tuning=self._stored_tuning(uuid, later, parsed) if later != live else None,
             snapshots=count,
             snapshot_tree=tree,
             started_at=None,
@@ -177,6 +184,23 @@ class Reader:
             **{name: getattr(parsed, name) for name in _FROM_XML},
         )
         return self.dress(record)
+
+    def _settled(self, domain: libvirt.virDomain, live: str, inactive: str) -> tuple[str, str]:
+        """Both without what libvirt wrote down of a placement that was taken back."""
+        if live is inactive or "<cputune>" not in live:
+            return live, inactive
+        if self._cpus is None:
+            try:
+                self._cpus = int(domain.connect().getCPUMap(0)[0])
+            except libvirt.libvirtError as error:
+                if faults.is_lost(error):
+                    raise
+                self._cpus = 0
+        try:
+            settled = placement.settled(live, self._cpus)
+            return settled, placement.settled(inactive, self._cpus)
+        except errors.Invalid:
+            return live, inactive
 
     def _definition(self, uuid: str, text: str) -> xml.Definition:
         known = self._parsed.get(uuid)
@@ -222,6 +246,17 @@ class Reader:
             }
             known = self._differing[uuid] = (live, inactive, waiting)
         return known[2]
+
+    def _stored_tuning(self, uuid: str, stored: str, parsed: xml.Definition) -> Tuning | None:
+        """Where it says something else: a running guest spells its processor out."""
+        known = self._stored.get(uuid)
+        if known is None or known[0] != stored:
+            try:
+                known = (stored, tuning.of(elements.parse(stored)))
+            except errors.Invalid:
+                return None
+            self._stored[uuid] = known
+        return None if known[1] == parsed.tuning else known[1]
 
     def _started_at(self, uuid: str, name: str, state: GuestState) -> float | None:
         if not state.is_active:

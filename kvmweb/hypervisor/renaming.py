@@ -22,14 +22,15 @@ def rename(connection: libvirt.virConnect, uuid: str, *, name: str) -> bool:
             raise errors.WrongState(name=domain.name(), state="running")
         if domain.hasManagedSaveImage(0):
             raise errors.WrongState("its state is saved", name=domain.name())
-        if _has_snapshots(domain):
+        if has_snapshots(domain):
             raise errors.NotSupported("it has snapshots", name=domain.name())
         creation.refuse_namesake(connection, name=name, uuid=uuid)
         domain.rename(name, 0)
     return True
 
 
-def _has_snapshots(domain: libvirt.virDomain) -> bool:
+def has_snapshots(domain: libvirt.virDomain) -> bool:
+    """False also where the driver has none."""
     try:
         return bool(domain.snapshotNum(0))
     except libvirt.libvirtError as error:

@@ -11,8 +11,8 @@ import time
 import libvirt
 
 from kvmweb.core import errors
-from kvmweb.definitions import guests
-from kvmweb.hypervisor import actions, faults
+from kvmweb.definitions import guests, tuning
+from kvmweb.hypervisor import actions, changing, faults
 
 LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 VCPU_MAXIMUM = libvirt.VIR_DOMAIN_VCPU_MAXIMUM
@@ -45,10 +45,17 @@ def resize(
     with faults.translated():
         if not domain.isPersistent():
             raise errors.WrongState("a transient guest has no stored definition")
+        _fit_topology(connection, domain, vcpus_max)
         return {
             "vcpus": _vcpus(domain, vcpus, vcpus_max),
             "memory": _memory(domain, memory // 1024, memory_max // 1024),
         }
+
+
+def _fit_topology(connection: libvirt.virConnect, domain: libvirt.virDomain, most: int) -> None:
+    """A topology of another number of CPUs would be refused: the number goes along with it."""
+    if domain.vcpusFlags(CONFIG | VCPU_MAXIMUM) != most:
+        changing.store(connection, domain, lambda text: tuning.fit_topology(text, most))
 
 
 def _vcpus(domain: libvirt.virDomain, count: int, most: int) -> str:

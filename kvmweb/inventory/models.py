@@ -146,6 +146,9 @@ class Guest(Mirrored):
     memory_used = models.BigIntegerField(null=True, blank=True)
     is_answering = models.BooleanField(default=True)
     sampled_at = models.DateTimeField(null=True, blank=True)
+    is_binned = models.BooleanField(default=False)
+    """In the recycle bin: gone for everything but its disks, and the bin. Its `name` is then what
+    it was called."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="guest_identity")]
@@ -155,6 +158,9 @@ class Guest(Mirrored):
                 fields=["is_gone", "state", "name_fold", "host", "uuid"], name="guest_by_state"
             ),
             models.Index(fields=["is_gone", "host", "state"], name="guest_counted"),
+            models.Index(
+                fields=["host", "uuid"], condition=models.Q(is_binned=True), name="guest_binned"
+            ),
         ]
 
 
@@ -163,6 +169,8 @@ class GuestDefinition(models.Model):
 
     guest = models.OneToOneField(Guest, on_delete=models.CASCADE, related_name="definition")
     xml = models.TextField()
+    stored_xml = models.TextField(default="", blank=True)
+    """What the next start brings, of a persistent guest that runs; else that is `xml`."""
 
     def __str__(self) -> str:
         return f"definition of {self.guest_id}"
@@ -198,6 +206,9 @@ class Network(Mirrored):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="network_identity")]
 
+
+HOLDS = models.Q(guest__is_gone__in=[False]) | models.Q(guest__is_binned=True)
+"""Of a use of a disk: its guest needs it, be it there or in the recycle bin."""
 
 BIGGEST = 2**63 - 1
 PLACE_MAX = 700

@@ -20,6 +20,8 @@ from kvmweb.ui import guest_page as face
 _CARDS = ("overview", "use", "description", "disks", "interfaces")
 _PLACES = dict.fromkeys(_CARDS, "guests/detail.html") | {
     "pending": "guests/pending_card.html",
+    "hardware": "guests/hardware.html",
+    "tuning": "guests/tuning_card.html",
     "snapshots": "guests/snapshots.html",
 }
 

@@ -49,7 +49,13 @@ class PoolPageRegion:
         self._ref = ref
         self._wanted = wanted
         self.topics = frozenset(
-            {topics.of(ref), topics.volumes_of(ref), topics.of(ref.on_host), topics.GUESTS}
+            {
+                topics.of(ref),
+                topics.volumes_of(ref),
+                topics.uploads_of(ref),
+                topics.of(ref.on_host),
+                topics.GUESTS,
+            }
         )
 
     def look(self, actor: Actor) -> Picture:

@@ -34,12 +34,19 @@ class Watch:
 
     def __init__(self) -> None:
         self._holders: set[Holder] = set()
+        self._judged_before: set[Holder] = set()
         self._task: asyncio.Task[None] | None = None
         self._seen: vigil.Seen | None = None
 
-    def enter(self, holder: Holder) -> None:
-        """From now on this socket is told."""
+    def enter(self, holder: Holder, *, was_judged: bool = False) -> None:
+        """From now on this socket is told.
+
+        was_judged: it lives on what was found before it came here. It is judged once more at the
+        first look, which cannot tell what changed in between.
+        """
         self._holders.add(holder)
+        if was_judged:
+            self._judged_before.add(holder)
         if self._task is None or self._task.done():
             self._seen = None
             self._task = asyncio.create_task(self._run())
@@ -51,6 +58,7 @@ class Watch:
     def leave(self, holder: Holder) -> None:
         """It is closed."""
         self._holders.discard(holder)
+        self._judged_before.discard(holder)
         if not self._holders and self._task:
             self._task.cancel()
             self._task = None
@@ -69,10 +77,11 @@ class Watch:
         seen = await base.in_thread("en", vigil.look, actors, before.at if before else None)
         has_changed = before is not None and seen.is_news_after(before)
         self._seen = seen
+        again, self._judged_before = self._judged_before, set()
         for holder in list(self._holders):
             if holder.actor in seen.ended:
                 holder.sign_out()
-            elif has_changed:
+            elif has_changed or holder in again:
                 holder.rejudge()
 
 

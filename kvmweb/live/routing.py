@@ -8,20 +8,37 @@ from django.urls import URLPattern, path
 
 from kvmweb.live import (
     audit,
+    bins,
     consoles,
     guest_list,
     guest_page,
     hosts,
+    images,
     inside,
     jobs,
     lists,
     nav,
     networks,
     pools,
+    upload_list,
 )
 from kvmweb.live.pages import Pages
 
-SHOWN = (audit, guest_list, guest_page, hosts, inside, jobs, lists, nav, networks, pools)
+SHOWN = (
+    audit,
+    bins,
+    guest_list,
+    guest_page,
+    hosts,
+    images,
+    inside,
+    jobs,
+    lists,
+    nav,
+    networks,
+    pools,
+    upload_list,
+)
 """Imported for their makers."""
 
 pages: Any = Pages.as_asgi()

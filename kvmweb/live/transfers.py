@@ -70,7 +70,7 @@ class Guarded:
         self._looks: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Guarded:
-        watch().enter(self)
+        watch().enter(self, was_judged=True)
         return self
 
     def __exit__(self, *_: object) -> None:

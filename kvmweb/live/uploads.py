@@ -1,7 +1,8 @@
 """The data of an upload, from the request's body into the worker's descriptor, piece by piece.
 
 `PUT /storage/<host>/<pool>/uploads/<upload>/data` with a transfer ticket in a header. It begins at
-`Upload-Offset`, or where `Content-Range` says; without both at the beginning. Nothing is kept on
+`Upload-Offset`, or where `Content-Range` says; without both at the beginning. With `Upload-Until`
+it ends before that byte, and other parts of the same file may come meanwhile. Nothing is kept on
 the way: a piece is read when the one before was taken, so a slow pool slows the sender.
 """
 
@@ -56,8 +57,9 @@ async def _take(scope: Scope, receive: Receive, send: Send, ref: Ref, upload: UU
         actor, _, allowed = await transfers.by_ticket(scope, "up", ref)
         if allowed != upload:
             raise errors.Denied("the ticket is for another file", ref=str(ref))
-        offset = _offset(transfers.headers(scope))
-        opened = await desk(uploads_line.take, actor, ref, upload, offset)
+        headers = transfers.headers(scope)
+        offset, until = _offset(headers), _whole(headers.get(b"upload-until", b""))
+        opened = await desk(uploads_line.take, actor, ref, upload, offset, until)
     except errors.Problem as problem:
         await transfers.refuse(send, problem)
         return
@@ -80,7 +82,7 @@ async def _move(
     try:
         with Guarded(actor, ref, "volume.upload") as guarded:
             pump = asyncio.ensure_future(_pump(receive, line, opened.left))
-            holding = asyncio.ensure_future(_hold(guarded, ref, upload))
+            holding = asyncio.ensure_future(_hold(guarded, ref, upload, opened.start))
             hearing = asyncio.ensure_future(_hear(line))
             either: set[asyncio.Future[Any]] = {pump, hearing, guarded.ended}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -110,12 +112,12 @@ async def _pump(receive: Receive, line: socket.socket, left: int) -> None:
             return
 
 
-async def _hold(guarded: Guarded, ref: Ref, upload: UUID) -> None:
+async def _hold(guarded: Guarded, ref: Ref, upload: UUID, start: int) -> None:
     """Say every few seconds that this request is alive, and hear whether it was given up."""
     while True:
         await asyncio.sleep(HOLD_EVERY_S)
         try:
-            if not await desk(uploads_line.hold, guarded.actor, ref, upload):
+            if not await desk(uploads_line.hold, guarded.actor, ref, upload, start):
                 guarded.end()
         except errors.Problem:
             guarded.end()
@@ -147,6 +149,7 @@ async def _say(send: Send, record: UploadRecord) -> None:
     """Where it stands; the sender may have left."""
     said = {
         "offset": record.offset,
+        "safe": record.safe,
         "size": record.size,
         "state": record.state,
         "problem": record.problem,
@@ -160,13 +163,22 @@ async def _say(send: Send, record: UploadRecord) -> None:
 
 def _offset(headers: dict[bytes, bytes]) -> int:
     """Where the data begin. Raises Invalid."""
-    plain = headers.get(b"upload-offset", b"")
-    if plain.isdigit() and len(plain) < 19:
-        return int(plain)
+    plain = _whole(headers.get(b"upload-offset", b""))
+    if plain is not None:
+        return plain
     said = headers.get(b"content-range", b"")
     found = RANGE.fullmatch(said)
     if found:
         return int(found[1])
-    if plain or said:
+    if said:
         raise errors.Invalid("the offset is a number")
     return 0
+
+
+def _whole(said: bytes) -> int | None:
+    """A count of bytes; None when none is said. Raises Invalid."""
+    if not said:
+        return None
+    if said.isdigit() and len(said) < 19:
+        return int(said)
+    raise errors.Invalid("the offset is a number")

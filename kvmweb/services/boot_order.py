@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from kvmweb.core import wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Invalid, NotFound
-from kvmweb.core.records import GuestRecord
+from kvmweb.core.errors import Invalid
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, media
+from kvmweb.services import audit, present
 from kvmweb.services.guard import guarded
 
 
@@ -23,11 +20,7 @@ def edit(actor: Actor, ref: Ref, keys: Sequence[str], *, definition_hash: str = 
 
     keys: as in `GuestRecord.boot`. Raises: Invalid (fields), Conflict, HostDown.
     """
-    media.require_up(ref)
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    record = wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+    record = present.record(present.reachable(ref))
     known = {f"disk:{disk.target}" for disk in record.next_disks}
     known |= {f"network:{card.mac}" for card in record.next_interfaces}
     if not keys:

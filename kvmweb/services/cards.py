@@ -16,12 +16,12 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.cards import CardChange, CardPlace
 from kvmweb.core.errors import Invalid, NotFound, WrongState
 from kvmweb.core.networks import HostInterface
-from kvmweb.core.records import GuestRecord, InterfaceRecord
+from kvmweb.core.records import InterfaceRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.specs import InterfaceSpec
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, creation, creation_devices, media, networks
+from kvmweb.services import audit, creation, creation_devices, networks, present
 from kvmweb.services.guard import guarded, sifted
 
 MODELS = creation_devices.MODELS
@@ -61,7 +61,7 @@ def attach(
 
     place: a key of `places`. mac: empty makes one. Raises: Invalid (fields), Conflict, HostDown.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong)
     mac = _mac(actor, ref, mac, wrong) if mac else _free(ref.host)
@@ -93,7 +93,7 @@ def edit(
 
     Raises: NotFound, Invalid (fields), WrongState for a MAC while it runs, Conflict, HostDown.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     before, is_active = _card(ref, mac)
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong) if place else None
@@ -123,7 +123,7 @@ def detach(actor: Actor, ref: Ref, mac: str, *, definition_hash: str = "") -> st
 
     Raises: NotFound, WrongState while it is paused, Conflict, HostDown.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     _card(ref, mac)
     audit.running().detail.update(mac=mac)
     return str(
@@ -134,10 +134,7 @@ def detach(actor: Actor, ref: Ref, mac: str, *, definition_hash: str = "") -> st
 
 
 def _card(ref: Ref, mac: str) -> tuple[InterfaceRecord, bool]:
-    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    record = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    record = present.record(present.guest(ref))
     if not record.is_persistent and not record.state.is_active:
         raise WrongState(state=record.state.value)
     for card in (*record.next_interfaces, *record.interfaces):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
-from kvmweb.services import image_library, jobs, uploads, uploads_line
+from kvmweb.services import bins, image_library, jobs, uploads, uploads_line
 from kvmweb.services.marks import internal
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ CHORES: tuple[tuple[float, Chore], ...] = (
     (60.0, uploads_line.sweep),
     (30.0, image_library.read_new),
     (300.0, uploads.sweep),
+    (300.0, bins.sweep),
 )
 """Seconds between two rounds, and what is done in each."""
 

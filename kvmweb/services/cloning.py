@@ -16,15 +16,24 @@ from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import pools as types
-from kvmweb.core import refs, wire
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
-from kvmweb.core.errors import Denied, Invalid, NotFound, WrongState
+from kvmweb.core.errors import Denied, Invalid, WrongState
 from kvmweb.core.records import GuestRecord, HostState, PoolRecord
 from kvmweb.core.refs import Ref
 from kvmweb.definitions import cloning as xml
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, cloning_disks, creation, jobs, maintenance, renaming, works
+from kvmweb.services import (
+    audit,
+    cloning_disks,
+    creation,
+    jobs,
+    maintenance,
+    present,
+    renaming,
+    works,
+)
 from kvmweb.services.cloning_disks import Rights
 from kvmweb.services.creation_devices import file_stem
 from kvmweb.services.guard import guarded
@@ -102,11 +111,9 @@ def clone(
 
 
 def _known(ref: Ref) -> tuple[GuestRecord, str]:
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
+    row = present.guest(ref)
     text = mirror.GuestDefinition.objects.filter(guest=row).values_list("xml", flat=True).first()
-    return wire.from_plain(GuestRecord, {**row.record, "xml": ""}), text or ""
+    return present.record(row), text or ""
 
 
 def _require(actor: Actor, ref: Ref, found: Original) -> None:

@@ -156,7 +156,7 @@ def _may_link(facts: _Facts, pool: Ref, rights: Rights) -> tuple[bool, str]:
 def _writers(row: mirror.Volume) -> bool:
     """More than the original has it as a disk to write to."""
     uses = mirror.DiskUse.objects.filter(
-        host=row.host, place=row.place, is_readonly=False, guest__is_gone__in=[False]
+        mirror.HOLDS, host=row.host, place=row.place, is_readonly=False
     )
     return uses.values("guest").distinct().count() > 1
 

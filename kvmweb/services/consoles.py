@@ -30,7 +30,7 @@ from kvmweb.core.errors import (
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, power, seats
+from kvmweb.services import audit, power, present, seats
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.store.models import Ticket
 
@@ -246,12 +246,8 @@ def picture(actor: Actor, ref: Ref) -> bytes:
 
 def _ready(ref: Ref, place: Place) -> Place:
     """The place, with its device named, or why it cannot be opened now."""
-    guest = _row(ref)
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    host = mirror.HostMirror.objects.filter(host=ref.host).first()
-    if host is None or not host.is_up:
-        raise HostDown(host=ref.host)
+    guest = present.guest(ref)
+    present.host(ref.host)
     if place.kind == SCREEN:
         if not guest.record.get("has_screen"):
             raise NotSupported("no VNC screen is defined", missing=SCREEN)

@@ -35,6 +35,7 @@ from kvmweb.services import (
     maintenance,
     sight,
     systems,
+    volume_users,
     works,
 )
 from kvmweb.services.guard import guarded, internal, sifted
@@ -220,15 +221,16 @@ def _system(wish: GuestWish) -> System | None:
 
 @internal("a part of acts that make guests")
 def names(host: str) -> frozenset[str]:
-    """Of the guests that are there, and of those under way."""
+    """Of the guests that are there, in the recycle bin or not, and of those under way."""
     guests = mirror.Guest.objects.filter(host=host, is_gone=False).values_list("name", flat=True)
+    binned = mirror.Guest.objects.filter(host=host, is_binned=True)
     going = Job.objects.filter(verb__in=MAKING, state__in=(JobState.WAITING, JobState.RUNNING))
     names = {
         arguments["name"]
         for arguments in going.values_list("arguments", flat=True)
         if arguments.get("host") == host
     }
-    return frozenset(guests) | names
+    return frozenset(guests) | set(binned.values_list("record__name", flat=True)) | names
 
 
 def _volumes(host: str, reach: judge.Reach) -> dict[str, dict[str, VolumeRecord]]:
@@ -253,9 +255,11 @@ def _users(actor: Actor, host: str) -> dict[str, tuple[str, ...]]:
     images that build on it."""
     reach = judge.reach(actor, "guest.view")
     found: defaultdict[str, list[str]] = defaultdict(list)
-    uses = mirror.DiskUse.objects.filter(host=host, guest__is_gone__in=[False])
-    for place, uuid, name in uses.values_list("place", "guest__uuid", "guest__name"):
-        found[place].append(name if reach.covers(refs.guest(host, uuid)) else "")
+    uses = mirror.DiskUse.objects.filter(mirror.HOLDS, host=host)
+    fields = ("place", "guest__uuid", "guest__name", "guest__is_binned")
+    for place, uuid, name, is_binned in uses.values_list(*fields):
+        shown = volume_users.in_bin(name) if is_binned else name
+        found[place].append(shown if reach.covers(refs.guest(host, uuid)) else "")
     seen = judge.reach(actor, "pool.view")
     above = mirror.Volume.objects.filter(host=host, is_gone__in=[False]).exclude(backing_place="")
     for place, pool, name in above.values_list("backing_place", "pool", "name"):

@@ -13,14 +13,13 @@ from django.utils.translation import gettext as _
 
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import HostLine
-from kvmweb.core.errors import Denied, HostDown, Invalid, NotFound
-from kvmweb.core.records import HostState
+from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.definitions import defining as xml
 from kvmweb.definitions import elements
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, sessions, sight
+from kvmweb.services import audit, present, sessions, sight
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.store.models import GuestVersion
 
@@ -135,10 +134,4 @@ def _words(detail: str) -> str:
 
 
 def _known(ref: Ref) -> tuple[mirror.Guest, mirror.HostMirror]:
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    host = mirror.HostMirror.objects.filter(host=ref.host, state=HostState.UP).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    if host is None:
-        raise HostDown(host=ref.host)
-    return row, host
+    return present.guest(ref), present.host(ref.host)

@@ -1,4 +1,4 @@
-"""Delete a guest, and those of its disks that nobody else needs.
+"""Delete a guest, and those of its disks that nobody else needs: into the recycle bin, or for good.
 
 Which disks are shared is looked at when the page is shown, when the job is asked for, and by the
 host itself before each volume goes. Undefining takes NVRAM, TPM state, saved state and what libvirt
@@ -7,8 +7,9 @@ knows of snapshots along.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db.models import Q
@@ -17,13 +18,14 @@ from django.utils.translation import gettext as _
 from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
+from kvmweb.core.bins import BinnedVolume
 from kvmweb.core.deletion import Deletion, DiskChoice
-from kvmweb.core.errors import Denied, Invalid, NotFound, Problem, WrongState
-from kvmweb.core.records import DiskRecord, GuestRecord
+from kvmweb.core.errors import Denied, Invalid, Problem, WrongState
+from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, jobs, volume_users, works
+from kvmweb.services import audit, jobs, present, retention, volume_users, works
 from kvmweb.services.guard import guarded, internal
 from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host
@@ -37,14 +39,17 @@ VOLUME_S = 600.0
 @guarded(VERB, is_audited=False)
 def ask(actor: Actor, ref: Ref) -> Deletion:
     """What would go: shown before anything happens. Raises NotFound."""
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    record = wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+    return of_row(actor, present.guest(ref))
+
+
+@internal("the service that asks has judged")
+def of_row(actor: Actor, row: mirror.Guest) -> Deletion:
+    """Also of a guest in the recycle bin, by the name that it had."""
+    ref, record = row.ref, present.record(row)
     host = Host.objects.filter(key=ref.host).values_list("name", flat=True).first()
     return Deletion(
         ref=ref,
-        name=record.name,
+        name=row.name,
         host_name=host or ref.host,
         is_active=record.state.is_active,
         may_force_off=judge.can(actor, "guest.destroy", ref),
@@ -52,13 +57,23 @@ def ask(actor: Actor, ref: Ref) -> Deletion:
         snapshots=record.snapshots,
         firmware=record.firmware,
         disks=choices(actor, ref, record.disks),
+        days=retention.days(),
     )
 
 
 @guarded(VERB)
-def delete(actor: Actor, ref: Ref, *, volumes: Iterable[str] = (), force_off: bool = False) -> UUID:
+def delete(
+    actor: Actor,
+    ref: Ref,
+    *,
+    volumes: Iterable[str] = (),
+    force_off: bool = False,
+    for_good: bool = False,
+) -> UUID:
     """Ask for it; the job that does it. volumes: ids of those disks that go along.
 
+    It goes into the recycle bin, and can be brought back until its days there are over; for_good:
+    not so.
     Raises: WrongState (running, and not to be forced off), Denied, Invalid (a disk that is shared,
     not the guest's, or in no pool where volumes may be deleted).
     """
@@ -67,10 +82,9 @@ def delete(actor: Actor, ref: Ref, *, volumes: Iterable[str] = (), force_off: bo
         raise WrongState(name=found.name, state="running")
     if found.is_active and not found.may_force_off:
         raise Denied(verb="guest.destroy", ref=str(ref))
-    chosen = _chosen(found, set(volumes))
+    chosen = [BinnedVolume(it.pool, it.name) for it in _chosen(found, set(volumes))]
     steps = [works.waiting("off", found.name)] if found.is_active else []
-    steps.append(works.waiting("undefine", found.name))
-    steps += [works.waiting("volume", disk.name) for disk in chosen]
+    steps += _last_steps(found.name, chosen) if for_good else [works.waiting("bin", found.name)]
     job = jobs.ask(
         actor,
         VERB,
@@ -78,15 +92,18 @@ def delete(actor: Actor, ref: Ref, *, volumes: Iterable[str] = (), force_off: bo
         guest=str(ref),
         name=found.name,
         is_active=found.is_active,
-        volumes=[{"pool": disk.pool, "name": disk.name} for disk in chosen],
+        is_kept=not for_good,
+        volumes=wire.to_plain(chosen),
     )
-    audit.running().detail.update(job=str(job), volumes=[disk.name for disk in chosen])
+    audit.running().detail.update(
+        job=str(job), into_bin=not for_good, volumes=[it.name for it in chosen]
+    )
     return job
 
 
 @carries(VERB)
 def _delete(work: Work, arguments: Arguments) -> None:
-    """Off, undefined, then each disk: one that cannot go does not keep the others."""
+    """Off; then into the bin, or undefined and each disk with it."""
     ref = Ref.parse(arguments["guest"])
     if not judge.can(work.actor, VERB, ref):
         raise Denied(verb=VERB)
@@ -94,13 +111,36 @@ def _delete(work: Work, arguments: Arguments) -> None:
         if arguments["is_active"]:
             with work.step("off", arguments["name"]):
                 client.call(ref.host, "guest.destroy", deadline_s=OFF_S, uuid=ref.id)
+        if arguments.get("is_kept"):
+            with work.step("bin", arguments["name"]):
+                _put_aside(work, ref, arguments)
+            return
         with work.step("undefine", arguments["name"]):
             client.call(ref.host, "guest.delete", deadline_s=FORGET_S, uuid=ref.id)
     except Problem as problem:
         audit.note(work.actor, VERB, ref, outcome=problem.code)
         raise
+    drop_all(work, ref, arguments["volumes"])
+
+
+def _put_aside(work: Work, ref: Ref, arguments: Arguments) -> None:
+    """Nothing to take back: whenever this is cut off, the guest is there or in the bin, whole."""
+    mark = {"at": time.time(), "by": work.actor.name, "volumes": arguments["volumes"]}
+    client.call(ref.host, "guest.bin", deadline_s=FORGET_S, uuid=ref.id, mark=mark)
+
+
+def _last_steps(name: str, volumes: Sequence[BinnedVolume]) -> list[works.Step]:
+    return [
+        works.waiting("undefine", name),
+        *(works.waiting("volume", volume.name) for volume in volumes),
+    ]
+
+
+@internal("the last part of what deletes a guest for good")
+def drop_all(work: Work, ref: Ref, volumes: Iterable[dict[str, str]]) -> None:
+    """Each disk: one that cannot go does not keep the others. Raises the first problem."""
     first: Problem | None = None
-    for volume in arguments["volumes"]:
+    for volume in volumes:
         try:
             with work.step("volume", volume["name"]):
                 drop(work.actor, ref, volume["pool"], volume["name"])
@@ -194,6 +234,8 @@ def _users(
         for uuid, users in volume_users.of_volumes(
             actor, ref.host, pools.get(pool, ""), held
         ).items():
-            others = dict.fromkeys(user.name for user in users.seen if user.ref != ref)
+            others = dict.fromkeys(
+                volume_users.label(user) for user in users.seen if user.ref != ref
+            )
             found[uuid] = (tuple(others), users.hidden)
     return found

@@ -5,6 +5,7 @@ The right over the guest's disks is needed; for a volume also that of its pool. 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 from django.utils.translation import gettext as _
@@ -13,10 +14,19 @@ from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.deletion import DiskChoice
-from kvmweb.core.disk_edits import BUSES, CACHES, DISCARDS, Attached, Detached, DiskChange
+from kvmweb.core.disk_edits import (
+    BUSES,
+    CACHES,
+    DISCARDS,
+    IOS,
+    ZEROES,
+    Attached,
+    Detached,
+    DiskChange,
+)
 from kvmweb.core.errors import Denied, Invalid, NotFound, Problem, WrongState
 from kvmweb.core.media import Medium
-from kvmweb.core.records import DiskRecord, GuestRecord
+from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
@@ -25,12 +35,14 @@ from kvmweb.services import (
     deletion,
     image_locks,
     media,
+    present,
     volume_acts,
     volume_attach,
     volume_users,
 )
 from kvmweb.services.guard import guarded, sifted
 
+_SERIAL = re.compile(r"[A-Za-z0-9_.+-]{1,36}", re.ASCII)
 MOST = 500
 """Volumes of a pool that a form offers."""
 
@@ -84,7 +96,7 @@ def attach(
     actor: Actor, ref: Ref, *, volume: str, bus: str = "virtio", is_readonly: bool = False
 ) -> Attached:
     """Give the guest a volume that is there. Raises as `volume_attach.attach`, Invalid (fields)."""
-    media.require_up(ref)
+    present.reachable(ref)
     row = mirror.Volume.objects.filter(host=ref.host, uuid=volume, is_gone__in=[False]).first()
     pool = refs.pool(ref.host, row.pool) if row else None
     if pool is None or not judge.can(actor, "volume.attach", pool):
@@ -107,7 +119,7 @@ def create(
 
     pool: UUID. Raises: Invalid (fields), Exists, Conflict, HostDown, and what libvirt says.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     place = refs.pool(ref.host, pool)
     reaches = judge.reaches(actor, ("volume.create", "volume.attach"))
     if not all(reach.covers(place) for reach in reaches.values()):
@@ -131,7 +143,7 @@ def edit(
     actor: Actor, ref: Ref, target: str, change: DiskChange, *, definition_hash: str = ""
 ) -> str:
     """`now`, `next` while it runs, or `same`. Raises: NotFound, Invalid (fields), Conflict."""
-    media.require_up(ref)
+    present.reachable(ref)
     disk, volume = ask(actor, ref, target, is_next=True)
     wrong = _faults(disk, volume, change)
     if wrong:
@@ -155,7 +167,7 @@ def detach(
     Raises: NotFound, Invalid (delete: it is needed elsewhere, or in no pool), Denied, WrongState
     while the guest is paused, Conflict, HostDown.
     """
-    media.require_up(ref)
+    present.reachable(ref)
     _record, volume = ask(actor, ref, target)
     if delete:
         _require_deletable(volume)
@@ -177,17 +189,33 @@ def detach(
 
 def _faults(disk: DiskRecord, volume: DiskChoice, change: DiskChange) -> dict[str, str]:
     wrong: dict[str, str] = {}
-    allowed = {"cache": CACHES, "discard": DISCARDS, "bus": BUSES}
+    allowed = {
+        "cache": CACHES, "discard": DISCARDS, "bus": BUSES, "io": IOS, "detect_zeroes": ZEROES,
+    }  # fmt: skip
     for name, values in allowed.items():
         value = getattr(change, name)
         if value is not None and value not in (*values, getattr(disk, name)):
             wrong[name] = _("Choose one of the list.")
+    wrong |= _misfits(disk, change)
     if disk.device == "cdrom" and change.bus == "virtio":
         wrong["bus"] = _("There is no CD-ROM on this bus.")
     if change.is_readonly is False and disk.device == "cdrom":
         wrong["is_readonly"] = _("A CD-ROM is read only.")
     elif change.is_readonly is False and volume.is_shared:
         wrong["is_readonly"] = _needed(volume)
+    return wrong
+
+
+def _misfits(disk: DiskRecord, change: DiskChange) -> dict[str, str]:
+    """What does not go with what else the disk has or is to have."""
+    wrong: dict[str, str] = {}
+    cache = disk.cache if change.cache is None else change.cache
+    if change.io == "native" and cache not in ("none", "directsync"):
+        wrong["io"] = _("This needs the cache “none” or “directsync”.")
+    if change.is_removable and (change.bus or disk.bus) != "usb":
+        wrong["is_removable"] = _("Only a disk on USB can be taken out.")
+    if change.serial and not _SERIAL.fullmatch(change.serial):
+        wrong["serial"] = _("Up to 36 letters, digits, dots, dashes and underscores.")
     return wrong
 
 
@@ -206,10 +234,7 @@ def _require_deletable(volume: DiskChoice) -> None:
 
 
 def _disk(ref: Ref, target: str, *, is_next: bool) -> DiskRecord:
-    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    record = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    record = present.record(present.guest(ref))
     if not record.is_persistent and not record.state.is_active:
         raise WrongState(state=record.state.value)
     there = [record.disks, record.next_disks]

@@ -51,6 +51,7 @@ def begin(actor: Actor, ref: Ref, wish: FetchWish) -> UUID:
     steps = [works.waiting(word, name) for word in ("reach", "fetch", "inspect")]
     job = jobs.ask(actor, "volume.fetch", steps, upload=str(upload.pk), url=wish.url)
     Upload.objects.filter(pk=upload.pk).update(job=job)
+    uploads.tell(upload)
     return job
 
 

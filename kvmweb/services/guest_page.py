@@ -7,15 +7,14 @@ from datetime import timedelta
 from django.utils import timezone
 
 from kvmweb.access import judge
-from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import Asked, GuestDetails, GuestUse
 from kvmweb.core.errors import NotFound
 from kvmweb.core.offers import Obstacle
-from kvmweb.core.records import GuestRecord, GuestState
+from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import inside, power, power_line, sight, snapshots
+from kvmweb.services import hardware, inside, power, power_line, present, sight, snapshots
 from kvmweb.services.guard import guarded
 from kvmweb.services.power_line import Outcome
 from kvmweb.store.models import AuditEntry
@@ -46,7 +45,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
     return GuestDetails(
         ref=ref,
         host=sight.host_line(actor, ref, host),
-        record=wire.from_plain(GuestRecord, {**guest.record, "xml": ""}),
+        record=present.record(guest),
         use=_use(guest),
         is_answering=guest.is_answering,
         rev=rev,
@@ -57,6 +56,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         snapshots=snapshots.lines(actor, guest, host),
         disks=_disks(actor, ref, is_up=host is not None and host.is_up),
         inside=inside.obstacle(actor, ref, is_active=GuestState(guest.state).is_active, host=host),
+        hardware=hardware.of_guest(actor, guest, host),
     )
 
 

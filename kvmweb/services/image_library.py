@@ -102,6 +102,7 @@ def _remember(pool: Ref, volume: mirror.Volume) -> None:
     Image.objects.update_or_create(
         pool=str(pool), name=volume.name, defaults=seen, create_defaults={**seen, "state": SEEN}
     )
+    images.tell(pool)
 
 
 def _row(volume: mirror.Volume, pool: Ref, image: Image | None, today: date) -> ImageRow:

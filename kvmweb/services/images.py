@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from kvmweb.core import errors, flows, wire
+from kvmweb.core import errors, flows, topics, wire
 from kvmweb.core import images as headers
 from kvmweb.core.images import Facts, Format, Trouble
 from kvmweb.core.images_facts import REFERENCES
 from kvmweb.core.records import ImageSizes, PoolRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
+from kvmweb.hub import publisher
 from kvmweb.services import systems, volumes
 from kvmweb.services.guard import internal
 from kvmweb.services.image_locks import REFUSED
@@ -88,6 +89,13 @@ def keep(ref: Ref, name: str, finding: Finding, state: str) -> None:
             "facts": finding.plain(),
         },
     )
+    tell(ref)
+
+
+@internal("a part of every way in")
+def tell(ref: Ref) -> None:
+    """What is known of the images in this pool changed."""
+    publisher.publish(topics.Notice(topics.VOLUMES, str(ref)))
 
 
 @internal("a part of every way in")
@@ -96,6 +104,7 @@ def lock(ref: Ref, name: str, size: int) -> None:
     Image.objects.update_or_create(
         pool=str(ref), name=name, defaults={"state": REFUSED, "seen": str(size)}
     )
+    tell(ref)
 
 
 @internal("the clockwork")
@@ -128,6 +137,7 @@ def discard(ref: Ref, name: str) -> None:
     with contextlib.suppress(errors.NotFound):
         client.call(ref.host, "volume.delete", uuid=ref.id, name=name, force=True)
     Image.objects.filter(pool=str(ref), name=name).delete()
+    tell(ref)
 
 
 @internal("a part of every way in")

@@ -19,7 +19,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, HostDown, NotFound, NotSupported, Problem, WrongState
 from kvmweb.core.inside import FORMATS, Choice, Entry, File, Folder, Look, LookState, Place, Shown
 from kvmweb.core.offers import Obstacle
-from kvmweb.core.records import GuestRecord, HostState
+from kvmweb.core.records import HostState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
@@ -27,6 +27,7 @@ from kvmweb.services import (
     audit,
     deletion,
     image_locks,
+    present,
     volume_reach,
     volume_users,
     volumes,
@@ -43,10 +44,7 @@ _JUDGED = "judged inside: by the right that the place was named with"
 @guarded("guest.inspect", is_audited=False)
 def of_guest(actor: Actor, ref: Ref, target: str) -> Place:
     """A disk of this guest. Raises NotFound, NotSupported for what is no volume of a pool."""
-    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    record = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    record = present.record(present.guest(ref))
     disk = next((it for it in record.disks if it.target == target and it.source), None)
     if disk is None:
         raise NotFound(ref=f"{ref}/{target}")

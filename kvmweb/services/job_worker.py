@@ -66,7 +66,7 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self.job = job
         actor = Actor(
-            person_id=job.person_id or -1,
+            person_id=0 if job.arguments.get("is_portal") else job.person_id or -1,
             name=str(job.arguments.get("actor", "")),
             session=str(job.arguments.get("session", "")),
             address=str(job.arguments.get("address", "")),

@@ -65,7 +65,12 @@ def ask(actor: Actor, verb: str, steps: Sequence[Step], **arguments: Any) -> UUI
 
 
 def _begin(actor: Actor, verb: str, steps: list[Step], arguments: dict[str, Any]) -> UUID:
-    who = {"actor": actor.name, "session": actor.session, "address": actor.address}
+    who = {
+        "actor": actor.name,
+        "session": actor.session,
+        "address": actor.address,
+        "is_portal": actor.is_portal,
+    }
     with transaction.atomic():
         job = Job.objects.create(
             person_id=actor.person_id or None,

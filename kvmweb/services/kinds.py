@@ -6,9 +6,11 @@ Not at the top of `job_worker`: these modules ask for jobs themselves.
 from __future__ import annotations
 
 from kvmweb.services import (
+    bins,
     cloning_work,
     creation_work,
     deletion,
+    disk_moves_work,
     fetches,
     pool_acts,
     pool_making,
@@ -18,9 +20,11 @@ from kvmweb.services import (
 )
 
 __all__ = [
+    "bins",
     "cloning_work",
     "creation_work",
     "deletion",
+    "disk_moves_work",
     "fetches",
     "pool_acts",
     "pool_making",

@@ -29,9 +29,7 @@ def require_apart(actor: Actor, ref: Ref) -> None:
         host=ref.host, backing_place__in=own.values("place"), is_gone__in=[False]
     ).exclude(place="")
     found = (
-        mirror.DiskUse.objects.filter(
-            host=ref.host, place__in=above.values("place"), guest__is_gone__in=[False]
-        )
+        mirror.DiskUse.objects.filter(mirror.HOLDS, host=ref.host, place__in=above.values("place"))
         .exclude(guest__uuid=ref.id)
         .order_by("guest__name_fold")
     )

@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import HostDown, Invalid, NotFound
+from kvmweb.core.errors import Invalid
 from kvmweb.core.media import Medium
 from kvmweb.core.records import VolumeRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, image_locks
+from kvmweb.services import audit, image_locks, present
 from kvmweb.services.guard import guarded, internal, sifted
 
 ENDINGS = (".iso", ".img")
@@ -65,7 +65,7 @@ def insert(
     volume: an id of `media`. Raises: NotFound, Invalid (fields), Conflict, Busy with `tray` while
     the guest locks it, HostDown.
     """
-    require_up(ref)
+    present.reachable(ref)
     row = mirror.Volume.objects.filter(host=ref.host, uuid=volume, is_gone__in=[False]).first()
     pool = refs.pool(ref.host, row.pool) if row else None
     if row is None or pool is None or not judge.can(actor, "volume.attach", pool):
@@ -84,19 +84,9 @@ def eject(
     actor: Actor, ref: Ref, target: str, *, force: bool = False, definition_hash: str = ""
 ) -> None:
     """Empty the drive, now and for the next start. Raises as `insert`."""
-    require_up(ref)
+    present.reachable(ref)
     audit.running().detail.update(drive=target, force=force)
     _change(ref, target, force, definition_hash)
-
-
-@internal("a part of every change of a guest's devices")
-def require_up(ref: Ref) -> None:
-    """Raises NotFound for a guest that is gone, HostDown where its host cannot be asked."""
-    if not mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).exists():
-        raise NotFound(ref=str(ref))
-    host = mirror.HostMirror.objects.filter(host=ref.host).first()
-    if host is None or not host.is_up:
-        raise HostDown(host=ref.host)
 
 
 def _change(ref: Ref, target: str, force: bool, definition_hash: str, **medium: Any) -> None:

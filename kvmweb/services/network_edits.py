@@ -13,10 +13,10 @@ from kvmweb.access import judge
 from kvmweb.core import networks as core
 from kvmweb.core import refs, topics, wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Conflict, Denied, HostDown, Invalid
+from kvmweb.core.errors import Conflict, Denied, Invalid
 from kvmweb.core.network_details import Neighbour, Surroundings
 from kvmweb.core.networks import HostInterface, IpBlock, NetworkSpec, Reservation
-from kvmweb.core.records import HostState, NetworkRecord
+from kvmweb.core.records import NetworkRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.topics import Notice
 from kvmweb.definitions import network_edits as xml
@@ -24,7 +24,7 @@ from kvmweb.definitions import network_updates
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, network_drafts, network_rules, networks
+from kvmweb.services import audit, network_drafts, network_rules, networks, present
 from kvmweb.services.guard import guarded, open_to_all, sifted
 from kvmweb.services.network_drafts import Draft
 from kvmweb.services.network_rules import Findings
@@ -347,9 +347,7 @@ def _await(ref: Ref) -> None:
 
 def _call(ref: Ref, verb: str, **arguments: Any) -> Any:
     """Raises HostDown at once for a host away, and the worker's problems."""
-    state = mirror.HostMirror.objects.filter(host=ref.host).values_list("state", flat=True).first()
-    if state != HostState.UP:
-        raise HostDown(host=ref.host)
+    present.host(ref.host)
     answer = client.call(ref.host, verb, **arguments)
     publisher.publish(Notice(topics.of(ref), str(ref)))
     return answer

@@ -11,13 +11,13 @@ from kvmweb.core import networks as core
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import HostLine
-from kvmweb.core.errors import HostDown, Invalid, NotFound
+from kvmweb.core.errors import Invalid, NotFound
 from kvmweb.core.network_details import Attached, NetworkDetails
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestState, HostState, InterfaceRecord, NetworkRecord
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, once, power_line, sight
+from kvmweb.services import audit, once, power_line, present, sight
 from kvmweb.services.guard import guarded, internal, open_to_all, sifted
 from kvmweb.services.mirrored import Row, Shelf
 from kvmweb.services.power_line import Outcome
@@ -303,7 +303,5 @@ def _do(ref: Ref, verb: str, **arguments: Any) -> Outcome:
     """Raises NotFound for a network that the mirror has not, HostDown at once for a host away."""
     if not mirror.Network.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).exists():
         raise NotFound(ref=str(ref))
-    state = mirror.HostMirror.objects.filter(host=ref.host).values_list("state", flat=True).first()
-    if state != HostState.UP:
-        raise HostDown(host=ref.host)
+    present.host(ref.host)
     return power_line.carry_out(ref, verb, _LIMIT_S, arguments)

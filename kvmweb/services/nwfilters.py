@@ -15,16 +15,15 @@ from kvmweb.access import judge
 from kvmweb.core import refs, topics, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import HostLine
-from kvmweb.core.errors import Denied, HostDown, Invalid, NotFound
+from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.network_details import Attached
 from kvmweb.core.networks import FilterRecord
-from kvmweb.core.records import HostState
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.topics import Notice
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, networks, sessions, sight
+from kvmweb.services import audit, networks, present, sessions, sight
 from kvmweb.services.guard import guarded, sifted
 from kvmweb.store.models import Host
 
@@ -222,7 +221,5 @@ def _confirmed(actor: Actor) -> None:
 
 def _call(ref: Ref, verb: str, **arguments: Any) -> dict[str, object]:
     """Raises HostDown at once for a host away, and the worker's problems."""
-    state = mirror.HostMirror.objects.filter(host=ref.host).values_list("state", flat=True).first()
-    if state != HostState.UP:
-        raise HostDown(host=ref.host)
+    present.host(ref.host)
     return dict(client.call(ref.host, verb, **arguments) or {})

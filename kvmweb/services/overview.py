@@ -141,6 +141,12 @@ def may(actor: Actor, verb: str) -> bool:
     return judge.can(actor, verb)
 
 
+@open_to_all("says only what this actor may do somewhere")
+def may_anywhere(actor: Actor, verb: str) -> bool:
+    """Whether there is anything that this actor may do this with."""
+    return not judge.reach(actor, verb).is_nowhere
+
+
 @open_to_all("says only whether this actor holds any right")
 def has_any_right(actor: Actor) -> bool:
     """No rights at all is a state of its own, never an empty list."""

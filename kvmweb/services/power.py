@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvmweb.access import judge
-from kvmweb.core import records
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, HostDown, NotFound
+from kvmweb.core.errors import Denied
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, linked, maintenance, power_line
+from kvmweb.services import audit, linked, maintenance, power_line, present
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.services.power_line import Outcome
 
@@ -347,11 +346,7 @@ def _do(ref: Ref, word: str, **arguments: Any) -> Outcome:
     """Raises NotFound for a guest that the mirror has not, HostDown at once for a host away, and
     Maintenance before a guest would start where none may.
     """
-    if not mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).exists():
-        raise NotFound(ref=str(ref))
-    state = mirror.HostMirror.objects.filter(host=ref.host).values_list("state", flat=True).first()
-    if state != records.HostState.UP:
-        raise HostDown(host=ref.host)
+    present.reachable(ref)
     power = TABLE[word]
     if power.is_start:
         maintenance.require_open(ref.host)

@@ -9,14 +9,12 @@ import time
 from uuid import UUID
 
 from kvmweb.access import judge
-from kvmweb.core import wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, NotFound, WrongState
+from kvmweb.core.errors import Denied, WrongState
 from kvmweb.core.records import GuestRecord, GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, jobs, maintenance, media, works
+from kvmweb.services import audit, jobs, maintenance, present, works
 from kvmweb.services.guard import guarded
 from kvmweb.services.works import Arguments, Work, carries
 
@@ -36,9 +34,8 @@ def cycle(actor: Actor, ref: Ref) -> UUID:
     """
     if not judge.can(actor, "guest.start", ref):
         raise Denied(verb="guest.start", ref=str(ref))
-    media.require_up(ref)
+    record = present.record(present.reachable(ref))
     maintenance.require_open(ref.host)
-    record = _record(ref)
     if record.state is not GuestState.RUNNING or not record.is_persistent:
         raise WrongState(state=record.state.value)
     steps = [works.waiting("shut-down", record.name), works.waiting("start", record.name)]
@@ -73,7 +70,4 @@ def _wait(work: Work, ref: Ref) -> None:
 
 
 def _record(ref: Ref) -> GuestRecord:
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    return wire.from_plain(GuestRecord, {**row.record, "xml": ""})
+    return present.record(present.guest(ref))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import HostDown, Invalid, NotFound, WrongState
-from kvmweb.core.records import GuestState, HostState
+from kvmweb.core.errors import Invalid, WrongState
+from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, creation, creation_plan
+from kvmweb.services import audit, creation, creation_plan, present
 from kvmweb.services.guard import guarded
 from kvmweb.services.marks import internal
 
@@ -23,11 +22,7 @@ def rename(actor: Actor, ref: Ref, *, name: str) -> None:
 
     Source: virDomainRename.
     """
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if row is None:
-        raise NotFound(ref=str(ref))
-    if not mirror.HostMirror.objects.filter(host=ref.host, state=HostState.UP).exists():
-        raise HostDown(host=ref.host)
+    row = present.reachable(ref)
     if GuestState(row.state).is_active:
         raise WrongState(name=row.name, state=row.state)
     wrong = {} if name == row.name else name_faults(ref.host, name)

@@ -152,7 +152,7 @@ def _wrong(usage: SecretUsage, usage_id: str, description: str) -> dict[str, str
 def _definitions(host: str) -> list[tuple[Ref, str, str]]:
     """Of the guests whose definition names any secret at all."""
     found = mirror.GuestDefinition.objects.filter(
-        guest__host=host, guest__is_gone__in=[False], xml__contains="<secret "
+        mirror.HOLDS, guest__host=host, xml__contains="<secret "
     ).select_related("guest")
     return [(it.guest.ref, it.guest.name, it.xml) for it in found.order_by("guest__name_fold")]
 

@@ -6,12 +6,11 @@ from django.utils.translation import gettext as _
 
 from kvmweb.core import sizes, wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import HostDown, Invalid, NotFound
+from kvmweb.core.errors import Invalid
 from kvmweb.core.records import GuestRecord, HostRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.inventory import models as mirror
-from kvmweb.services import audit
+from kvmweb.services import audit, present
 from kvmweb.services.guard import guarded
 
 MEMORY_MIN = 32 * 1024**2
@@ -56,13 +55,8 @@ def resize(
 
 
 def _known(ref: Ref) -> tuple[GuestRecord, HostRecord]:
-    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    host = mirror.HostMirror.objects.filter(host=ref.host).first()
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    if host is None or not host.is_up:
-        raise HostDown(host=ref.host)
-    record = wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    record = present.record(present.guest(ref))
+    host = present.host(ref.host)
     return record, wire.from_plain(HostRecord, host.record)
 
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
-from kvmweb.core import plain, records, wire
+from kvmweb.core import plain
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, HostDown, Invalid, NotFound, WrongState
+from kvmweb.core.errors import Denied, Invalid, NotFound, WrongState
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
@@ -28,7 +28,7 @@ from kvmweb.core.snapshots import (
     Taking,
 )
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, maintenance, power_line
+from kvmweb.services import audit, maintenance, power_line, present
 from kvmweb.services import snapshot_rules as rules
 from kvmweb.services.guard import guarded, internal
 from kvmweb.services.power_line import Outcome
@@ -52,7 +52,7 @@ def show(actor: Actor, ref: Ref, name: str) -> SnapshotLine:
 def taking(actor: Actor, ref: Ref) -> Taking:
     """How a snapshot can be taken of it as it is now. Raises NotFound."""
     guest, host = _rows(ref)
-    return rules.taking(_record(guest), _version(host), is_answering=guest.is_answering)
+    return rules.taking(present.record(guest), _version(host), is_answering=guest.is_answering)
 
 
 @internal("of a guest that the caller was shown already")
@@ -62,7 +62,7 @@ def lines(
     """The tree, parents first, each with its offers for this reader."""
     if not guest.record.get("snapshots"):
         return ()
-    record, version = _record(guest), _version(host)
+    record, version = present.record(guest), _version(host)
     ref, resting = guest.ref, maintenance.resting()
     is_shared = _is_shared(guest, record)
     may = {verb: judge.can(actor, verb, ref) for verb in (REVERT, DELETE)}
@@ -100,7 +100,7 @@ def take(
     Raises Invalid (fields), WrongState, HostDown, and what libvirt says.
     """
     guest, host = _present(ref)
-    record = _record(guest)
+    record = present.record(guest)
     description = description.replace("\r\n", "\n").strip()
     wrong = faults(record, name, description)
     if wrong:
@@ -125,7 +125,7 @@ def revert(
     Raises NotFound, Invalid, WrongState, Denied (to run it needs guest.start), Maintenance.
     """
     guest, host = _present(ref)
-    record, snapshot = _record(guest), _named(guest, name)
+    record, snapshot = present.record(guest), _named(guest, name)
     if afterwards not in AFTERWARDS:
         raise Invalid(fields={"afterwards": _("Choose one of these.")})
     if afterwards and not judge.can(actor, "guest.start", ref):
@@ -216,9 +216,7 @@ def _arguments(
 def _is_shared(guest: mirror.Guest, record: GuestRecord) -> bool:
     """Whether another guest has a disk of it, or an image builds on one."""
     places = [mirror.place(disk.source) for disk in rules.written(record)]
-    uses = mirror.DiskUse.objects.filter(
-        host=guest.host, place__in=places, guest__is_gone__in=[False]
-    )
+    uses = mirror.DiskUse.objects.filter(mirror.HOLDS, host=guest.host, place__in=places)
     above = mirror.Volume.objects.filter(
         host=guest.host, backing_place__in=places, is_gone__in=[False]
     )
@@ -226,29 +224,19 @@ def _is_shared(guest: mirror.Guest, record: GuestRecord) -> bool:
 
 
 def _named(guest: mirror.Guest, name: str) -> SnapshotRecord:
-    found = {it.name: it for it in _record(guest).snapshot_tree}
+    found = {it.name: it for it in present.record(guest).snapshot_tree}
     if name not in found:
         raise NotFound(ref=str(guest.ref))
     return found[name]
 
 
 def _rows(ref: Ref) -> tuple[mirror.Guest, mirror.HostMirror | None]:
-    guest = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if guest is None:
-        raise NotFound(ref=str(ref))
-    return guest, mirror.HostMirror.objects.filter(host=ref.host).first()
+    return present.guest(ref), mirror.HostMirror.objects.filter(host=ref.host).first()
 
 
 def _present(ref: Ref) -> tuple[mirror.Guest, mirror.HostMirror]:
     """As above, of a host that answers. Raises NotFound, HostDown."""
-    guest, host = _rows(ref)
-    if host is None or host.state != records.HostState.UP:
-        raise HostDown(host=ref.host)
-    return guest, host
-
-
-def _record(guest: mirror.Guest) -> GuestRecord:
-    return wire.from_plain(GuestRecord, {**guest.record, "xml": ""})
+    return present.guest(ref), present.host(ref.host)
 
 
 def _version(host: mirror.HostMirror | None) -> str:

@@ -19,12 +19,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
-from kvmweb.core import errors, tokens, wire
+from kvmweb.core import errors, tokens, topics, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.records import PoolRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.uploads import UploadRecord, UploadState, Wish
 from kvmweb.hostlink import client
+from kvmweb.hub import publisher
 from kvmweb.services import audit, images, volumes
 from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.store.models import AuditEntry, TransferTicket, Upload
@@ -63,6 +64,7 @@ def begin(actor: Actor, ref: Ref, wish: Wish) -> UploadRecord:
         _close(upload, "fault")
         upload.delete()
         raise
+    tell(upload)
     return record(upload)
 
 
@@ -149,9 +151,9 @@ def show(actor: Actor, ref: Ref, upload_id: UUID) -> UploadRecord:
 
 @guarded("volume.upload", is_audited=False)
 def mine(actor: Actor, ref: Ref) -> list[UploadRecord]:
-    """One's own uploads into this pool that are not over, or ended badly lately."""
+    """One's own uploads into this pool that are not over, or ended lately."""
     found = Upload.objects.filter(pool=str(ref), person_id=actor.person_id)
-    return [record(it) for it in found.exclude(state="done").order_by("created_at")]
+    return [record(it) for it in found.order_by("created_at")]
 
 
 @guarded("volume.upload", is_audited=False)
@@ -188,6 +190,7 @@ def cancel(actor: Actor, ref: Ref, upload_id: UUID) -> None:
     if upload.state == UploadState.MOVING:
         refuse(upload, "cancelled", "")
     upload.delete()
+    tell(upload)
 
 
 @internal("other services end an upload")
@@ -196,6 +199,7 @@ def accept(upload: Upload) -> None:
     upload.state = UploadState.DONE
     upload.save(update_fields=["state", "facts"])
     _close(upload, "ok", sha256=str(upload.facts.get("sha256", "")))
+    tell(upload)
 
 
 @internal("other services end an upload")
@@ -208,6 +212,7 @@ def refuse(upload: Upload, problem: str, detail: str) -> None:
     upload.state, upload.problem, upload.detail = UploadState.REFUSED, problem, detail[:500]
     upload.save(update_fields=["state", "problem", "detail", "facts"])
     _close(upload, problem, detail=detail[:500])
+    tell(upload)
     until = time.monotonic() + PATIENCE_S
     while upload.is_made:
         try:
@@ -239,10 +244,17 @@ def sweep() -> None:
     images.sweep()
 
 
+@internal("other services move an upload on")
+def tell(upload: Upload) -> None:
+    """It looks different: on its pool's page, and maybe in the library."""
+    ref = Ref.parse(upload.pool)
+    publisher.publish(topics.Notice(topics.uploads_of(ref), str(upload.pk)))
+    images.tell(ref)
+
+
 @internal("the noun's own services carry the marks")
 def record(upload: Upload) -> UploadRecord:
     """As its person sees it."""
-    now = timezone.now()
     return UploadRecord(
         id=upload.pk,
         pool=Ref.parse(upload.pool),
@@ -254,9 +266,10 @@ def record(upload: Upload) -> UploadRecord:
         problem=upload.problem,
         detail=upload.detail,
         expires_at=_moved(upload) + LASTS,
-        is_held=bool(upload.held_until and upload.held_until > now),
+        is_held=upload.parts.filter(held_until__gt=timezone.now()).exists(),
         job=upload.job,
         facts=upload.facts,
+        beyond=tuple((start, end) for start, end in upload.beyond),
     )
 
 

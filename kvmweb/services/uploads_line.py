@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db import transaction
 from django.utils import timezone
 
 from kvmweb.access import judge
-from kvmweb.core import errors, tokens
+from kvmweb.core import errors, spans, tokens
 from kvmweb.core.actors import Actor
 from kvmweb.core.flows import Verdict
 from kvmweb.core.images import Format
@@ -22,12 +22,16 @@ from kvmweb.hostlink import client
 from kvmweb.services import image_locks, images, jobs, people, sessions, uploads, works
 from kvmweb.services.guard import guarded, internal, open_to_all
 from kvmweb.services.works import Arguments, Work
-from kvmweb.store.models import Person, TransferTicket, Upload
+from kvmweb.store.models import Person, TransferTicket, Upload, UploadPart
 
 log = logging.getLogger(__name__)
 
 HELD = timedelta(seconds=15)
 """A request that moves data says so every few seconds; then it is believed to be dead."""
+PARTS_MOST = 8
+"""Requests that move data of one file at once."""
+SPANS_MOST = 64
+"""Gaps between what arrived; the browser makes as many as it has requests."""
 _RESUMABLE = ("host-down", "busy", "fault")
 
 
@@ -58,44 +62,75 @@ def holder(secret: str, way: str, ref: Ref, address: str) -> tuple[Actor, Transf
 
 
 @guarded("volume.upload", is_audited=False)
-def take(actor: Actor, ref: Ref, upload_id: UUID, offset: int) -> Opened:
-    """A descriptor for the data from this offset on. One request at a time holds it.
+def take(actor: Actor, ref: Ref, upload_id: UUID, offset: int, until: int | None = None) -> Opened:
+    """A descriptor for the data from this offset on. One request at a time holds a part.
 
+    until: the part ends before this byte, and others may be sent meanwhile; None: it is all the
+    rest, from where the upload stands.
     Raises: NotFound, Busy (another request sends), Conflict (it goes on elsewhere: `offset`), and
     what opening the stream raises.
     """
-    now = timezone.now()
-    here = Upload.objects.filter(pk=upload_id, pool=str(ref), person_id=actor.person_id)
-    free = here.filter(Q(held_until=None) | Q(held_until__lt=now), state=UploadState.MOVING)
-    if not free.update(held_until=now + HELD):
-        upload = here.first()
-        if upload is None:
-            raise errors.NotFound(ref=f"upload:{upload_id}")
-        if upload.state != UploadState.MOVING:
-            raise errors.Conflict("this upload is over", state=upload.state)
-        raise errors.Busy("another request sends this file")
-    upload = here.get()
+    upload, part = _part(actor, ref, upload_id, offset, until)
     try:
-        if offset != upload.offset:
-            raise errors.Conflict("it goes on elsewhere", offset=str(upload.offset))
-        left = upload.size - upload.offset
         line, _ = client.take(
-            ref.host, "volume.upload", uuid=ref.id, name=upload.name, offset=offset, length=left
+            ref.host,
+            "volume.upload",
+            uuid=ref.id,
+            name=upload.name,
+            offset=part.start,
+            length=part.end - part.start,
+            beside=until is not None,
         )
     except errors.Problem as problem:
-        here.update(held_until=None)
+        part.delete()
         if isinstance(problem, errors.NotFound):
             uploads.refuse(upload, "gone", problem.detail)
         raise
-    return Opened(line, offset, left)
+    return Opened(line, part.start, part.end - part.start)
+
+
+@transaction.atomic
+def _part(
+    actor: Actor, ref: Ref, upload_id: UUID, offset: int, until: int | None
+) -> tuple[Upload, UploadPart]:
+    """The part that this request holds from now on. Raises as `take`."""
+    now = timezone.now()
+    here = Upload.objects.select_for_update().filter(pk=upload_id, pool=str(ref))
+    upload = here.filter(person_id=actor.person_id).first()
+    if upload is None:
+        raise errors.NotFound(ref=f"upload:{upload_id}")
+    if upload.state != UploadState.MOVING:
+        raise errors.Conflict("this upload is over", state=upload.state)
+    upload.parts.filter(held_until__lt=now).delete()
+    held = list(upload.parts.values_list("start", "end"))
+    end = upload.size if until is None else until
+    if until is None:
+        is_held, is_there = bool(held), offset != upload.offset
+    else:
+        if not offset < end <= upload.size:
+            raise errors.Invalid("the part ends before it begins, or behind the file")
+        there = [(0, upload.offset), *upload.beyond]
+        is_held = len(held) >= PARTS_MOST or len(there) > SPANS_MOST
+        is_held = is_held or spans.touches(held, offset, end)
+        is_there = spans.touches(there, offset, end)
+    if is_held:
+        raise errors.Busy("another request sends this file")
+    if is_there:
+        raise errors.Conflict("it goes on elsewhere", offset=str(upload.offset))
+    if until is None and upload.beyond:  # holes of what comes now cut off what is there
+        upload.beyond = []
+        upload.save(update_fields=["beyond"])
+    part = upload.parts.create(start=offset, end=end, held_until=now + HELD)
+    return upload, part
 
 
 @guarded("volume.upload", is_audited=False)
-def hold(actor: Actor, ref: Ref, upload_id: UUID) -> bool:
+def hold(actor: Actor, ref: Ref, upload_id: UUID, start: int) -> bool:
     """Data still moves, and whoever sends a file is not idle; False when it was given up."""
     sessions.touch(actor)
     here = Upload.objects.filter(pk=upload_id, pool=str(ref), state=UploadState.MOVING)
-    return bool(here.update(held_until=timezone.now() + HELD))
+    held = UploadPart.objects.filter(upload__in=here, start=start)
+    return bool(held.update(held_until=timezone.now() + HELD))
 
 
 @open_to_all("judged inside: it only ever ends what is open")
@@ -111,20 +146,37 @@ def settle(upload_id: UUID, start: int, verdict: Verdict) -> UploadRecord | None
     start: where its data began; another request may have gone on meanwhile for one that hung, and
     what both have sent counts once. None when it was given up meanwhile.
     """
-    upload = Upload.objects.filter(pk=upload_id, state=UploadState.MOVING).first()
+    upload = _counted(upload_id, start, verdict.moved)
     if upload is None:
         return None
-    upload.offset = max(upload.offset, min(upload.size, start + verdict.moved))
-    upload.moved_at = timezone.now()
-    upload.held_until = None
-    upload.save(update_fields=["offset", "moved_at", "held_until"])
-    if verdict.problem and verdict.problem not in _RESUMABLE:
+    uploads.tell(upload)
+    if upload.state == UploadState.CHECKING:
+        _finish(upload)
+    elif verdict.problem and verdict.problem not in _RESUMABLE:
         uploads.refuse(
             upload, "full" if verdict.problem == "quota" else verdict.problem, verdict.detail
         )
-    elif upload.offset == upload.size:
-        _finish(upload)
     return uploads.record(upload)
+
+
+@transaction.atomic
+def _counted(upload_id: UUID, start: int, moved: int) -> Upload | None:
+    """The upload with these bytes counted; whoever brings the last ones has it examined."""
+    here = Upload.objects.select_for_update()
+    upload = here.filter(pk=upload_id, state=UploadState.MOVING).first()
+    if upload is None:
+        return None
+    upload.parts.filter(start=start).delete()
+    came = (start, min(upload.size, start + moved))
+    there = spans.joined([(0, upload.offset), *upload.beyond, came])
+    is_begun = bool(there) and there[0][0] == 0
+    upload.offset = there[0][1] if is_begun else 0
+    upload.beyond = there[1:] if is_begun else there
+    upload.moved_at = timezone.now()
+    if upload.offset == upload.size:
+        upload.state = UploadState.CHECKING
+    upload.save(update_fields=["offset", "beyond", "moved_at", "state"])
+    return upload
 
 
 @internal("the clockwork")
@@ -137,8 +189,6 @@ def sweep() -> None:
 
 def _finish(upload: Upload) -> None:
     """Read the header; a checksum takes a job."""
-    Upload.objects.filter(pk=upload.pk).update(state=UploadState.CHECKING)
-    upload.state = UploadState.CHECKING
     try:
         is_fit = _examine(upload)
     except errors.HostDown:
@@ -151,6 +201,7 @@ def _finish(upload: Upload) -> None:
         steps = [works.waiting("checksum", upload.name)]
         upload.job = jobs.ask(actor, "volume.check", steps, upload=str(upload.pk))
         upload.save(update_fields=["job"])
+        uploads.tell(upload)
         return
     uploads.accept(upload)
 

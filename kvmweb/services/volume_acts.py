@@ -234,7 +234,8 @@ def _users(actor: Actor, ref: Ref, row: mirror.Volume) -> Users:
 def _refuse_while_used(actor: Actor, ref: Ref, row: mirror.Volume) -> None:
     users = _users(actor, ref, row)
     if users:
-        raise Busy(users=", ".join(users.names[:NAMED]) or _hidden(users.hidden))
+        names = dict.fromkeys(volume_users.label(user) for user in users.seen)
+        raise Busy(users=", ".join(list(names)[:NAMED]) or _hidden(users.hidden))
 
 
 def _refuse_while_written(actor: Actor, ref: Ref, row: mirror.Volume) -> None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Concat
+from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import refs
@@ -81,13 +82,14 @@ def _of_pool(reach: judge.Reach, pool: mirror.Pool) -> Users:
         volumes = mirror.Volume.objects.filter(host=pool.host, pool=pool.uuid)
         inside |= Q(place__in=volumes.exclude(alias_place="").values("alias_place"))
     uses = mirror.DiskUse.objects.filter(inside, host=pool.host).values("guest")
-    guests = mirror.Guest.objects.filter(pk__in=uses, is_gone__in=[False])
+    guests = mirror.Guest.objects.filter(Q(is_gone__in=[False]) | Q(is_binned=True), pk__in=uses)
     visible = guests if reach.everything else guests.filter(sight.where(reach))
     total = guests.count()
-    rows = visible.order_by("name_fold", "uuid").values_list("uuid", "name", "state")[:SHOWN]
+    fields = ("uuid", "name", "state", "is_binned")
+    rows = visible.order_by("name_fold", "uuid").values_list(*fields)[:SHOWN]
     seen = tuple(
-        User(refs.guest(pool.host, uuid), name, is_active=state in _ACTIVE)
-        for uuid, name, state in rows
+        User(refs.guest(pool.host, uuid), name, is_active=state in _ACTIVE, is_binned=is_binned)
+        for uuid, name, state, is_binned in rows
     )
     known = total if reach.everything else visible.count() if total else 0
     return Users(seen, total - known, known - len(seen))
@@ -96,7 +98,7 @@ def _of_pool(reach: judge.Reach, pool: mirror.Pool) -> Users:
 @internal("a condition for a query; reads nothing")
 def is_used(pool_name: str) -> Q:
     """Of volumes of the pool of this name: some guest or image needs it."""
-    uses = mirror.DiskUse.objects.filter(host=OuterRef("host"), guest__is_gone__in=[False])
+    uses = mirror.DiskUse.objects.filter(mirror.HOLDS, host=OuterRef("host"))
     above = mirror.Volume.objects.filter(
         host=OuterRef("host"), backing_place=OuterRef("place"), is_gone__in=[False]
     )
@@ -114,6 +116,18 @@ def places(pool_name: str, volume: mirror.Volume) -> tuple[str, ...]:
     """Every name under which a guest or an image may know this volume."""
     named = mirror.place(f"{pool_name}/{volume.name}")
     return tuple(place for place in (volume.place, named, volume.alias_place) if place)
+
+
+@internal("words for a sentence")
+def label(user: User) -> str:
+    """What a user is called where it is named without a link."""
+    return in_bin(user.name) if user.is_binned else user.name
+
+
+@internal("words for a sentence")
+def in_bin(name: str) -> str:
+    """What a guest in the recycle bin is called elsewhere."""
+    return _("recycle bin: %(name)s") % {"name": name}
 
 
 @internal("the noun's own service carries the mark")
@@ -140,12 +154,12 @@ def chains(host: str, volumes: Sequence[mirror.Volume]) -> dict[str, tuple[str, 
 
 
 def _guests(host: str, wanted: Iterable[str]) -> Iterator[tuple[str, User]]:
-    uses = mirror.DiskUse.objects.filter(
-        host=host, place__in=list(wanted), guest__is_gone__in=[False]
-    ).order_by("guest__name_fold", "target")
+    uses = mirror.DiskUse.objects.filter(mirror.HOLDS, host=host, place__in=list(wanted)).order_by(
+        "guest__name_fold", "target"
+    )
     fields = ("place", "target", "format", "is_readonly", "guest__uuid", "guest__name")
-    for place, target, reads_as, is_readonly, uuid, name, state in uses.values_list(
-        *fields, "guest__state"
+    for place, target, reads_as, is_readonly, uuid, name, state, is_binned in uses.values_list(
+        *fields, "guest__state", "guest__is_binned"
     ):
         yield (
             place,
@@ -156,6 +170,7 @@ def _guests(host: str, wanted: Iterable[str]) -> Iterator[tuple[str, User]]:
                 is_active=state in _ACTIVE,
                 is_readonly=is_readonly,
                 reads_as=reads_as,
+                is_binned=is_binned,
             ),
         )
 

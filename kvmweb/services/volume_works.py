@@ -20,6 +20,10 @@ LOOK_S = 0.5
 """With the beat of the job: progress reaches a page at least every second."""
 
 
+Announced = tuple[str, dict[str, Any]]
+"""An act that takes something back, and its arguments."""
+
+
 @carries("volume.create")
 def _create(work: Work, arguments: Arguments) -> None:
     host, pool, wanted = arguments["host"], arguments["pool"], arguments["wanted"]
@@ -42,12 +46,15 @@ def _clone(work: Work, arguments: Arguments) -> None:
 
 
 @internal("a step of works that copy volumes")
-def copy(work: Work, arguments: Arguments) -> None:
-    """One volume into another, which is made. arguments: as `volume_acts.clone` asks for it."""
+def copy(work: Work, arguments: Arguments, undo: Announced | None = None) -> None:
+    """One volume into another, which is made. arguments: as `volume_acts.clone` asks for it.
+
+    undo: how it is taken back, where not by deleting it whoever may use it by then.
+    """
     host, pool, name = arguments["host"], arguments["pool"], arguments["name"]
     source = {"uuid": arguments["source_pool"], "name": arguments["source"]}
     total = int(client.call(host, "volume.look", **source)["allocation"])
-    _made(work, host, pool, name)
+    _made(work, host, pool, name, undo)
     _watched(
         work, _Growth(host, pool, name, total), host, "volume.clone", uuid=pool, name=name,
         source_pool=source["uuid"], source=source["name"],
@@ -75,7 +82,7 @@ def _delete(host: str, pool: str, name: str) -> None:
         return
 
 
-def _made(work: Work, host: str, pool: str, name: str) -> None:
+def _made(work: Work, host: str, pool: str, name: str, undo: Announced | None = None) -> None:
     """Whatever is there under this name afterwards was made by this job: it was not there before.
 
     Raises: Exists.
@@ -83,7 +90,8 @@ def _made(work: Work, host: str, pool: str, name: str) -> None:
     try:
         client.call(host, "volume.look", uuid=pool, name=name)
     except NotFound:
-        work.undo("volume.delete", host=host, pool=pool, name=name)
+        act, args = undo or ("volume.delete", {"host": host, "pool": pool, "name": name})
+        work.undo(act, **args)
         return
     raise Exists(name=name)
 

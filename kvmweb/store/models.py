@@ -7,8 +7,9 @@ from kvmweb.store.hosts import Host
 from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
 from kvmweb.store.sessions import Session
+from kvmweb.store.settings import Setting
 from kvmweb.store.storage import StorageRoot
-from kvmweb.store.uploads import Image, TransferTicket, Upload
+from kvmweb.store.uploads import Image, TransferTicket, Upload, UploadPart
 from kvmweb.store.versions import GuestVersion
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "RightsEpoch",
     "Seat",
     "Session",
+    "Setting",
     "SetupLink",
     "StorageRoot",
     "Team",
     "Ticket",
     "TransferTicket",
     "Upload",
+    "UploadPart",
 ]

@@ -12,8 +12,9 @@ class Upload(models.Model):
     """One file on its way into a pool. Goes on where it stopped until it is a day old.
 
     pool: `Ref`. mark: what makes the person's file the same file again. offset: bytes that libvirt
-    has confirmed. state: moving, checking, done or refused; problem, detail: why it was refused.
-    audit: the entry that is closed when it ends. held_until: one request at a time moves data.
+    has confirmed from the first on; beyond: spans of others, `[start, end]`. state: moving,
+    checking, done or refused; problem, detail: why it was refused. audit: the entry that is closed
+    when it ends.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -30,13 +31,13 @@ class Upload(models.Model):
     is_made = models.BooleanField(default=False)
     """Its volume exists and is ours to delete."""
     offset = models.BigIntegerField(default=0)
+    beyond = models.JSONField(default=list)
     state = models.CharField(max_length=10, default="moving", db_index=True)
     problem = models.CharField(max_length=32, blank=True)
     detail = models.CharField(max_length=500, blank=True)
     facts = models.JSONField(default=dict)
     audit = models.BigIntegerField(default=0)
     job = models.UUIDField(null=True, blank=True)
-    held_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     moved_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
@@ -51,6 +52,24 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} into {self.pool} ({self.state})"
+
+
+class UploadPart(models.Model):
+    """The part of an upload that a request is moving now, from byte start to before byte end.
+
+    held_until: then the request is believed to be dead.
+    """
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="parts")
+    start = models.BigIntegerField()
+    end = models.BigIntegerField()
+    held_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["upload", "start"], name="one_part_a_start")]
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.end} of {self.upload_id}"
 
 
 class TransferTicket(models.Model):

@@ -75,6 +75,9 @@ NAMES: dict[str, Text] = {
     "kept_as": _("Present state kept as"),
     "afterwards": _("Afterwards"),
     "with_children": _("Later ones deleted"),
+    "into_bin": _("Into the recycle bin"),
+    "volumes": _("Volumes"),
+    "now": _("Now called"),
 }
 
 _YES: dict[str, Text] = {"True": _("Yes"), "False": _("No")}
@@ -106,6 +109,7 @@ _WORDS: dict[str, dict[str, Text]] = {
     "with_volumes": _YES,
     "with_content": _YES,
     "with_children": _YES,
+    "into_bin": _YES,
     "keeps": {
         "memory": _("disks and memory"),
         "internal": _("disks"),

@@ -47,8 +47,17 @@ def _users(disk: DiskChoice) -> str:
     return ", ".join([*disk.users, *([hidden] if hidden else [])])
 
 
+def bin_command(found: Deletion) -> str:
+    """The virsh lines that put it out of the way."""
+    word = commands.guest_word(found.name, found.ref.id)
+    lines = [commands.virsh("", "destroy", word)] if found.is_active else []
+    lines.append(commands.virsh("", "autostart", word, "--disable"))
+    aside = f"{found.name}.deleted-{found.ref.id[:8]}"
+    return "\n".join([*lines, commands.virsh("", "domrename", word, aside)])
+
+
 def command(found: Deletion) -> str:
-    """The virsh lines that do the same."""
+    """The virsh lines that delete it for good."""
     word = commands.guest_word(found.name, found.ref.id)
     lines = [commands.virsh("", "destroy", word)] if found.is_active else []
     flags = ["--managed-save", "--snapshots-metadata", "--nvram"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 
 from kvmweb.core.details import GuestDetails
+from kvmweb.core.disk_edits import DiskLimits
+from kvmweb.core.disk_moves import DiskMove
 from kvmweb.core.records import DiskRecord, InterfaceRecord
 from kvmweb.ui import commands
 
@@ -70,6 +72,30 @@ def edit_disk(details: GuestDetails, disk: DiskRecord) -> str:
     return commands.virsh(
         details.host.uri, "update-device", guest, f"{disk.target}.xml", "--config"
     )
+
+
+def limit_disk(details: GuestDetails, disk: DiskRecord) -> str:
+    """The most that it may do in a second."""
+    known = DiskLimits.of(disk.limits)
+    pairs = ((name.replace("_", "-"), getattr(known, name)) for name in DiskLimits.__slots__)
+    words = [word for name, value in pairs if value for word in (f"--{name}-sec", str(value))]
+    return _line(
+        details, "blkdeviotune", disk.target, *(words or ["--total-bytes-sec", "10485760"])
+    )
+
+
+def move_disk(details: GuestDetails, found: DiskMove) -> str:
+    """virsh copies while the guest runs; else the volume is copied and the definition changed."""
+    uri, record = details.host.uri, details.record
+    guest = commands.guest_word(record.name, record.uuid)
+    if record.state.is_active:
+        words = ["blockcopy", guest, found.target, "/PATH/OF/VOLUME", "--wait", "--verbose"]
+        return commands.virsh(uri, *words, "--pivot", "--transient-job")
+    pool, name = found.pool_name or "POOL", found.name or "VOLUME"
+    copy = commands.virsh(uri, "vol-create-from", "OTHER", "VOLUME.xml", name, "--inputpool", pool)
+    start = ["virt-xml", "--connect", uri] if uri else ["virt-xml"]
+    words = [*start, guest, "--edit", f"target={found.target}", "--disk", "path=/PATH/OF/VOLUME"]
+    return f"{copy}\n{shlex.join(words)}"
 
 
 def detach_disk(details: GuestDetails, disk: DiskRecord) -> str:

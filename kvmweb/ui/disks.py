@@ -8,7 +8,16 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from kvmweb.core.disk_edits import BUSES, CACHES, DISCARDS, Attached, Detached
+from kvmweb.core.disk_edits import (
+    BUSES,
+    CACHES,
+    DISCARDS,
+    IOS,
+    ZEROES,
+    Attached,
+    Detached,
+    DiskLimits,
+)
 from kvmweb.core.records import DiskRecord
 from kvmweb.ui import device_words, messages
 from kvmweb.ui.templatetags.kvmweb import size
@@ -30,6 +39,26 @@ _DISCARDS: dict[str, Text] = {
 }
 
 
+_IOS: dict[str, Text] = {
+    "": gettext_lazy("default of QEMU"),
+    "threads": gettext_lazy("threads"),
+    "native": gettext_lazy("native: Linux AIO, without the host's cache"),
+    "io_uring": "io_uring",
+}
+_ZEROES: dict[str, Text] = {
+    "": gettext_lazy("default of QEMU"),
+    "off": gettext_lazy("write them"),
+    "on": gettext_lazy("write them as holes where the format can"),
+    "unmap": gettext_lazy("give their space back"),
+}
+LIMITS = {
+    "total_bytes": gettext_lazy("Read and written in a second"),
+    "read_bytes": gettext_lazy("Read in a second"),
+    "write_bytes": gettext_lazy("Written in a second"),
+    "total_iops": gettext_lazy("Requests in a second"),
+    "read_iops": gettext_lazy("Requests to read"),
+    "write_iops": gettext_lazy("Requests to write"),
+}
 _DEVICES: dict[str, Text] = {
     "disk": gettext_lazy("Disk"),
     "cdrom": gettext_lazy("CD-ROM"),
@@ -45,6 +74,30 @@ def device(kind: str) -> str:
 def buses(now: str = "", offered: Iterable[str] = BUSES) -> list[tuple[str, Text]]:
     """For a select; what is there now stays possible."""
     return _choices(offered, _BUSES, now)
+
+
+def ios(now: str) -> list[tuple[str, Text]]:
+    """For a select."""
+    return _choices(IOS, _IOS, now)
+
+
+def zeroes(now: str) -> list[tuple[str, Text]]:
+    """For a select."""
+    return _choices(ZEROES, _ZEROES, now)
+
+
+def limits(disk: DiskRecord) -> str:
+    """What it is limited to, in words; empty without limits."""
+    known = DiskLimits.of(disk.limits)
+    return ", ".join(
+        f"{label}: {_amount(name, getattr(known, name))}"
+        for name, label in LIMITS.items()
+        if getattr(known, name)
+    )
+
+
+def _amount(name: str, value: int) -> str:
+    return str(size(value)) if name.endswith("bytes") else str(value)
 
 
 def caches(now: str) -> list[tuple[str, Text]]:

@@ -14,7 +14,17 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from kvmweb.core.details import Asked, GuestDetails, GuestUse
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.ui import commands, controls, messages, pending, snapshots, sparklines, words
+from kvmweb.ui import (
+    commands,
+    controls,
+    hardware,
+    messages,
+    pending,
+    snapshots,
+    sparklines,
+    tuning,
+    words,
+)
 from kvmweb.ui.controls import Control
 from kvmweb.ui.snapshots import SnapshotRow
 from kvmweb.ui.sparklines import Sparkline
@@ -174,6 +184,16 @@ class GuestPage:
     def pending(self) -> list[pending.Line]:
         """What the next start brings."""
         return pending.lines(self.record.pending)
+
+    @property
+    def hardware(self) -> hardware.Card:
+        """Its other devices."""
+        return hardware.card(self.details.hardware)
+
+    @property
+    def tuning(self) -> list[tuning.Line]:
+        """How it is set up beside its devices."""
+        return tuning.lines(self.record)
 
     @property
     def boot(self) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.image_lists import ImageRow
@@ -30,6 +32,11 @@ class ImageLine:
     icon: str
     system: str
     shown: State | None
+
+    @property
+    def version(self) -> str:
+        """Another one when it would look different."""
+        return f"{zlib.crc32(repr((self.row, translation.get_language())).encode()):x}"
 
 
 def line(row: ImageRow) -> ImageLine:

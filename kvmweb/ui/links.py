@@ -30,6 +30,11 @@ def of(ref: refs.Ref) -> str:
     return get_script_prefix() + "/".join(part for part in parts if part) + "/"
 
 
+def in_bin(ref: refs.Ref) -> str:
+    """A guest in the recycle bin: its row there."""
+    return f"{get_script_prefix()}bin/#{ref.dom_id}"
+
+
 def action(ref: refs.Ref, verb: str) -> str:
     """Where this verb is posted (and, by GET, asked about)."""
     return f"{of(ref)}{words.verb(verb).path}/"

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.records import PendingChange
+from kvmweb.ui import hardware_words
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
@@ -19,6 +20,32 @@ _FIELDS: dict[str, Text] = {
     "firmware": gettext_lazy("Firmware"),
     "machine": gettext_lazy("Machine"),
     "boot": gettext_lazy("Boot order"),
+    "cpu_mode": gettext_lazy("Processor"),
+    "cpu_model": gettext_lazy("Named processor"),
+    "topology": gettext_lazy("Topology"),
+    "required": gettext_lazy("Required features"),
+    "disabled": gettext_lazy("Disabled features"),
+    "pins": gettext_lazy("Pinned virtual CPUs"),
+    "emulator": gettext_lazy("CPUs for QEMU's own threads"),
+    "shares": gettext_lazy("Weight"),
+    "quota": gettext_lazy("Quota in microseconds"),
+    "period": gettext_lazy("Period in microseconds"),
+    "memory_mode": gettext_lazy("Memory from NUMA nodes"),
+    "nodes": gettext_lazy("NUMA nodes"),
+    "page_size": gettext_lazy("Pages"),
+    "is_locked": gettext_lazy("Never swapped out"),
+    "is_shared": gettext_lazy("Shared memory"),
+    "offset": gettext_lazy("The clock starts at"),
+    "zone": gettext_lazy("Time zone"),
+    "rtc": gettext_lazy("RTC: ticks that were missed"),
+    "pit": gettext_lazy("PIT: ticks that were missed"),
+    "hpet": "HPET",
+    "kvmclock": "kvm-clock",
+    "hypervclock": gettext_lazy("Hyper-V clock"),
+    "boot_menu": gettext_lazy("Boot menu"),
+    "on_poweroff": gettext_lazy("When it powers off"),
+    "on_reboot": gettext_lazy("When it reboots"),
+    "on_crash": gettext_lazy("When it crashes"),
     "source": gettext_lazy("Source"),
     "bus": gettext_lazy("Bus"),
     "device": gettext_lazy("As"),
@@ -27,6 +54,11 @@ _FIELDS: dict[str, Text] = {
     "discard": gettext_lazy("Discard"),
     "is_readonly": gettext_lazy("Read-only"),
     "is_shareable": gettext_lazy("Shareable"),
+    "io": gettext_lazy("Input and output"),
+    "detect_zeroes": gettext_lazy("Zeroes"),
+    "serial": gettext_lazy("Serial number"),
+    "is_removable": gettext_lazy("Removable"),
+    "limits": gettext_lazy("Limits"),
     "type": gettext_lazy("Type"),
     "model": gettext_lazy("Model"),
     "is_link_up": gettext_lazy("Link"),
@@ -63,16 +95,32 @@ def lines(found: Iterable[PendingChange]) -> list[Line]:
 
 
 def _line(change: PendingChange) -> Line:
-    what = str(_WHATS.get(change.what, ""))
+    what = str(_WHATS.get(change.what) or _kind(change.what))
     subject = f"{what} {change.name}".strip()
     if change.field == "added":
-        return Line(subject, _("is added"), "", change.then)
+        return Line(subject, _("is added"), "", _said(change, change.then))
     if change.field == "removed":
-        return Line(subject, _("is removed"), change.now, "")
+        return Line(subject, _("is removed"), _said(change, change.now), "")
     if change.field == "other":
         return Line(subject, _("differs"), "", "")
+    if change.what in hardware_words.KINDS:
+        field = str(hardware_words.field(change.what, change.field))
+        now, then = (hardware_words.value(change.field, it) for it in (change.now, change.then))
+        return Line(subject, field, str(now), str(then))
     field = str(_FIELDS.get(change.field, change.field))
     return Line(subject, field, _value(change.field, change.now), _value(change.field, change.then))
+
+
+def _said(change: PendingChange, values: str) -> str:
+    """What comes or goes, word by word where it is a device that has words."""
+    if change.what not in hardware_words.KINDS:
+        return values
+    return ", ".join(str(hardware_words.value("", value)) for value in values.split())
+
+
+def _kind(what: str) -> Text:
+    """Of a device that has no name of its own."""
+    return hardware_words.kind(what).label if what in hardware_words.KINDS else ""
 
 
 def _value(field: str, value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +137,19 @@ class UploadLine:
     def record_url(self) -> str:
         """Where it is asked about."""
         return f"{links.of(self.record.pool)}uploads/{self.record.id}/"
+
+
+def listing(records: Iterable[UploadRecord]) -> dict[str, Any]:
+    """What the list shows: all but those that are done, whose volumes stand in a list of their own.
+
+    ended: the ids of those, for the script that sent them.
+    """
+    lines = [line(record) for record in records]
+    done = [it for it in lines if it.record.state is UploadState.DONE]
+    return {
+        "lines": [it for it in lines if it not in done],
+        "ended": " ".join(str(it.record.id) for it in done),
+    }
 
 
 def line(record: UploadRecord) -> UploadLine:

@@ -191,8 +191,10 @@ def line(pool: Ref, row: VolumeRow) -> VolumeLine:
 
 def user_line(user: User) -> UserLine:
     """One user as a link."""
-    name = shown_name(user.name)
-    return UserLine(name, links.of(user.ref), user.how, user.is_guest, user.is_active)
+    name, url = shown_name(user.name), links.of(user.ref)
+    if user.is_binned:
+        name, url = _("recycle bin: %(name)s") % {"name": name}, links.in_bin(user.ref)
+    return UserLine(name, url, user.how, user.is_guest, user.is_active)
 
 
 def listing(pool: Ref, found: VolumeList) -> dict[str, Any]:

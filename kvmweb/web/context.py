@@ -38,6 +38,7 @@ class Nav:
 
     counts: overview.Counts
     here: str
+    may_delete_guests: bool
     may_view_people: bool
     may_change_settings: bool
 
@@ -55,6 +56,8 @@ class Nav:
             self._place("hosts", _("Hosts"), "host", noun="hosts", count=counts.hosts),
         ]
         apart = [self._place("activity", _("Activity"), "activity")]
+        if self.may_delete_guests:
+            apart.append(self._place("bin", _("Recycle bin"), "delete"))
         if self.may_view_people:
             apart.append(self._place("people", _("People"), "people"))
         if self.may_change_settings:
@@ -88,6 +91,7 @@ def nav(actor: Actor, path: str) -> Nav:
     return Nav(
         counts=overview.counts(actor),
         here=path.removeprefix(get_script_prefix()).partition("/")[0],
+        may_delete_guests=overview.may_anywhere(actor, "guest.delete"),
         may_view_people=overview.may(actor, "people.view"),
         may_change_settings=overview.may(actor, "settings.change"),
     )

@@ -20,10 +20,17 @@ from kvmweb.ui import links
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
 
+BIN, GOOD = "bin", "good"
+
 
 class DeleteForm(Strict):
-    """volumes: the ids of the disks that go along; name: typed when data is lost."""
+    """where: into the recycle bin, or for good. volumes: the ids of the disks that go along; name:
+    typed when data is lost."""
 
+    where = forms.ChoiceField(
+        required=False,
+        choices=[(BIN, gettext_lazy("Into the recycle bin")), (GOOD, gettext_lazy("For good"))],
+    )
     volumes = forms.MultipleChoiceField(required=False, label=gettext_lazy("Disks"))
     force_off = forms.BooleanField(required=False, label=gettext_lazy("Force it off first"))
     name = forms.CharField(required=False, max_length=255, strip=False)
@@ -40,7 +47,8 @@ class DeleteForm(Strict):
     def clean_name(self) -> str:
         """Needed only where data goes."""
         typed = str(self.cleaned_data["name"])
-        if self.cleaned_data.get("volumes") and typed.strip() != self._name.strip():
+        is_lost = self.cleaned_data.get("where") == GOOD and self.cleaned_data.get("volumes")
+        if is_lost and typed.strip() != self._name.strip():
             raise forms.ValidationError(_("This is not its name."))
         return typed
 
@@ -51,7 +59,7 @@ def delete(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     ref = refs.guest(host, str(uuid))
     found = desk.ask(request.actor, ref)  # type: ignore[attr-defined]
     proposed = [disk.volume for disk in found.disks if disk.is_proposed]
-    form = posted(request, DeleteForm, found=found, initial={"volumes": proposed})
+    form = posted(request, DeleteForm, found=found, initial={"volumes": proposed, "where": BIN})
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
         try:
@@ -60,6 +68,7 @@ def delete(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
                 ref,
                 volumes=wanted["volumes"],
                 force_off=wanted["force_off"],
+                for_good=wanted["where"] == GOOD,
             )
             return respond.done(request, to=reverse("job", args=[job]))
         except Invalid as invalid:
@@ -77,7 +86,8 @@ def delete(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         "action_label": _("Delete"),
         "back_url": links.of(ref),
         "back_label": found.name,
-        "command": face.command(found),
+        "is_for_good": form["where"].value() == GOOD,
+        "commands": (face.bin_command(found), face.command(found)),
         "frame": respond.frame(request),
     }
     status = 422 if form.errors else 200

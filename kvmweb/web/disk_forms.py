@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from kvmweb.core.disk_edits import DiskLimits
 from kvmweb.core.records import DiskRecord
 from kvmweb.services import volume_attach
 from kvmweb.ui import disks as face
@@ -63,6 +64,20 @@ class EditForm(Change):
         ),
     )
 
+    io = forms.ChoiceField(label=gettext_lazy("Input and output"), required=False)
+    detect_zeroes = forms.ChoiceField(label=gettext_lazy("Zeroes"), required=False)
+    serial = forms.CharField(
+        label=gettext_lazy("Serial number"),
+        max_length=36,
+        required=False,
+        help_text=gettext_lazy("What the guest finds below /dev/disk/by-id."),
+    )
+    is_removable = forms.BooleanField(
+        label=gettext_lazy("Removable"),
+        required=False,
+        help_text=gettext_lazy("On USB: the guest takes it for a stick."),
+    )
+
     def __init__(self, *args: Any, disk: DiskRecord, **rest: Any) -> None:
         known = {name: getattr(disk, name) for name in EditForm.base_fields if name in _OF_DISK}
         rest["initial"] = {**rest.get("initial", {}), **known}
@@ -70,13 +85,52 @@ class EditForm(Change):
         self.fields["bus"].choices = face.buses(disk.bus)  # type: ignore[attr-defined]
         self.fields["cache"].choices = face.caches(disk.cache)  # type: ignore[attr-defined]
         self.fields["discard"].choices = face.discards(disk.discard)  # type: ignore[attr-defined]
+        self.fields["io"].choices = face.ios(disk.io)  # type: ignore[attr-defined]
+        zeroes = face.zeroes(disk.detect_zeroes)
+        self.fields["detect_zeroes"].choices = zeroes  # type: ignore[attr-defined]
 
     def wanted(self) -> dict[str, Any]:
         """Field to value, of those that differ from what the guest has."""
         return {name: self.cleaned_data[name] for name in self.changed_data if name in _OF_DISK}
 
 
-_OF_DISK = ("bus", "cache", "discard", "is_readonly", "is_shareable")
+_OF_DISK = (
+    "bus", "cache", "discard", "is_readonly", "is_shareable", "io", "detect_zeroes", "serial",
+    "is_removable",
+)  # fmt: skip
+
+
+class LimitForm(Change):
+    """Bytes are typed as sizes; nothing is no limit."""
+
+    total_bytes = Size(
+        label=face.LIMITS["total_bytes"],
+        required=False,
+        help_text=gettext_lazy("A size with its unit, such as 10 MiB."),
+    )
+    read_bytes = Size(label=face.LIMITS["read_bytes"], required=False)
+    write_bytes = Size(label=face.LIMITS["write_bytes"], required=False)
+    total_iops = forms.IntegerField(label=face.LIMITS["total_iops"], min_value=0, required=False)
+    read_iops = forms.IntegerField(label=face.LIMITS["read_iops"], min_value=0, required=False)
+    write_iops = forms.IntegerField(label=face.LIMITS["write_iops"], min_value=0, required=False)
+
+    def wanted(self) -> DiskLimits:
+        """What was typed."""
+        found = {name: self.cleaned_data[name] or 0 for name in DiskLimits.__slots__}
+        return DiskLimits(**found)
+
+
+class MoveForm(Change):
+    """delete: the volume that the disk leaves goes."""
+
+    pool = forms.ChoiceField(label=gettext_lazy("Move to"))
+    delete = forms.BooleanField(
+        label=gettext_lazy("Delete the old volume afterwards"), required=False
+    )
+
+    def __init__(self, *args: Any, pools: list[Any], **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self.fields["pool"].choices = pools  # type: ignore[attr-defined]
 
 
 class DetachForm(Change):

@@ -35,6 +35,8 @@ class Question:
     """template: extends `frame`. act: called with what was typed; tells what came of it.
 
     form: makes the form of its `data` and `initial`. retry: offers another way after a problem.
+    follow: the answer after the act, where it is more than a sentence. is_possible: False shows
+    why it is not, without a button.
     """
 
     template: str
@@ -46,6 +48,8 @@ class Question:
     name: str = "change"
     tone: str = ""
     retry: Callable[[Problem, Strict], bool] | None = None
+    follow: Callable[[], HttpResponse] | None = None
+    is_possible: bool = True
 
 
 def about(request: HttpRequest, ref: Ref) -> GuestDetails:
@@ -61,6 +65,8 @@ def answer(request: HttpRequest, details: GuestDetails, asked: Question) -> Http
     if request.method == "POST" and form.is_valid():
         try:
             said, tone = asked.act(form.cleaned_data)
+            if asked.follow:
+                return asked.follow()
             to = "" if request.htmx else back  # type: ignore[attr-defined]
             return respond.done(request, said, to=to, tone=tone)
         except Invalid as invalid:
@@ -78,7 +84,7 @@ def answer(request: HttpRequest, details: GuestDetails, asked: Question) -> Http
         "it": face.page(details),
         "name": asked.name,
         "tone": asked.tone,
-        "action": request.path,
+        "action": request.path if asked.is_possible else "",
         "title": asked.title,
         "action_label": asked.action_label,
         "back_url": back,

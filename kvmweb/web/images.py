@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
 from kvmweb.services import image_library as desk
+from kvmweb.services import overview
 from kvmweb.ui import images as face
 from kvmweb.web import respond
 
@@ -17,6 +18,7 @@ def list_(request: HttpRequest) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     search, host = request.GET.get("search", ""), request.GET.get("host", "")
     context = {
+        "live_rev": overview.revision(),
         "rows": [face.line(row) for row in desk.list_(actor, search=search, host=host)],
         "is_blind": desk.is_blind(actor),
         "search": search,

@@ -26,8 +26,16 @@ from kvmweb.web.pool_forms import PoolForm
 
 
 class RootForm(Strict):
-    """A place that pools may be in."""
+    """A place that pools may be in, or that guests may share."""
 
+    purpose = forms.ChoiceField(
+        label=pgettext_lazy("place", "For"),
+        required=False,
+        choices=[
+            (pool_roots.FOR_POOLS, gettext_lazy("Storage pools")),
+            (pool_roots.SHARES, gettext_lazy("Shared directories of guests")),
+        ],
+    )
     path = forms.CharField(label=gettext_lazy("Folder or device"), max_length=500)
     host = forms.ChoiceField(label=pgettext_lazy("place", "On"), required=False)
 
@@ -152,15 +160,19 @@ def roots(request: HttpRequest) -> HttpResponse:
     form = posted(request, RootForm, hosts=hosts)
     if form.is_bound and form.is_valid():
         try:
-            pool_roots.add(actor, form.cleaned_data["path"], form.cleaned_data["host"])
+            typed = form.cleaned_data
+            purpose = typed["purpose"] or pool_roots.FOR_POOLS
+            pool_roots.add(actor, typed["path"], typed["host"], purpose=purpose)
             return HttpResponseRedirect(reverse("storage_roots"))
         except Invalid as invalid:
             form.add_invalid(invalid)
         except Exists as problem:
             form.add_error("path", messages.problem(problem).sentence)
+    there = pool_roots.list_(actor)
     context = {
         "form": form,
-        "roots": pool_roots.list_(actor),
+        "roots": [it for it in there if it.purpose == pool_roots.FOR_POOLS],
+        "shares": [it for it in there if it.purpose == pool_roots.SHARES],
         "standard": pool_roots.standard(),
     }
     status = 422 if form.errors else 200

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
+from kvmweb.core.refs import Ref
 from kvmweb.core.volume_filter import VolumeFilter
 from kvmweb.services import overview, pool_making, pool_roots, uploads, volumes
 from kvmweb.services import pools as desk
@@ -17,6 +18,7 @@ from kvmweb.ui import links
 from kvmweb.ui import pools as face
 from kvmweb.ui import volumes as volume_face
 from kvmweb.web import respond
+from kvmweb.web import uploads as upload_page
 
 
 @require_safe
@@ -52,12 +54,19 @@ def detail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     details = desk.show(request.actor, ref)  # type: ignore[attr-defined]
     found = volumes.list_(request.actor, ref, wanted)  # type: ignore[attr-defined]
     context = {
+        **_uploads(request, ref),
         "it": face.page(details),
         "live_rev": details.rev,
-        "may_upload": uploads.may(request.actor, ref),  # type: ignore[attr-defined]
         **volume_face.listing(ref, found),
     }
     response = respond.page(request, "storage/detail.html", context, part="listing")
     query = found.wanted.query()
     response.headers["HX-Push-Url"] = links.of(ref) + (f"?{query}" if query else "")
     return response
+
+
+def _uploads(request: HttpRequest, ref: Ref) -> dict[str, Any]:
+    """Of this person, where the whole page is asked for."""
+    may = uploads.may(request.actor, ref)  # type: ignore[attr-defined]
+    is_whole = not request.htmx  # type: ignore[attr-defined]
+    return {"may_upload": may, **(upload_page.listed(request, ref) if may and is_whole else {})}

@@ -58,7 +58,7 @@ def dialog(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     ref = refs.pool(host, str(uuid))
     actor = request.actor  # type: ignore[attr-defined]
     context = {
-        **_listed(request, ref),
+        **listed(request, ref),
         "pool": pools.get(actor, ref),
         "form": WishForm(),
         "may_trust": desk.may_trust(actor, ref),
@@ -78,13 +78,14 @@ def uploads(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     ref = refs.pool(host, str(uuid))
     if request.method == "POST":
         return begin(request, ref)
-    return respond.page(request, "storage/uploads.html", _listed(request, ref))
+    return respond.page(request, "storage/uploads.html", listed(request, ref))
 
 
-def _listed(request: HttpRequest, ref: Ref) -> dict[str, Any]:
+def listed(request: HttpRequest, ref: Ref) -> dict[str, Any]:
+    """One's own uploads into this pool, for the page they are a part of."""
     place = [ref.host, ref.id]
     return {
-        "lines": [face.line(record) for record in desk.mine(request.actor, ref)],  # type: ignore[attr-defined]
+        **face.listing(desk.mine(request.actor, ref)),  # type: ignore[attr-defined]
         "begin_url": reverse("uploads", args=place),
         "dialog_url": reverse("upload_dialog", args=place),
         "fetch_url": reverse("fetch", args=place),
@@ -142,6 +143,8 @@ def _said(ref: Ref, record: UploadRecord) -> dict[str, Any]:
         "url": url,
         "data_url": f"{url}data",
         "offset": record.offset,
+        "safe": record.safe,
+        "missing": record.missing,
         "size": record.size,
         "state": record.state,
         "held": record.is_held,

@@ -17,13 +17,16 @@ from kvmweb.web import respond
 
 @require_safe
 def history(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
-    """`?one=&other=` are compared, the older first; the newest two where none are named."""
+    """`?one=&other=` are compared, the older first; the newest two where none are named.
+
+    One alone, or one with itself, is shown as it is.
+    """
     actor, ref = request.actor, refs.guest(host, str(uuid))  # type: ignore[attr-defined]
     found = desk.history(actor, ref)
     newest = [it.id for it in found.versions[:2]]
     one = _number(request, "one") or (newest[-1] if newest else 0)
     other = _number(request, "other") or (newest[0] if newest else 0)
-    pair = tuple(found.find(it) for it in sorted((one, other)) if it)
+    pair = tuple(found.find(it) for it in sorted({one, other}) if it)
     context = {
         "guest_url": links.of(ref),
         "name": guest_page.name(actor, ref),

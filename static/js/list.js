@@ -85,6 +85,13 @@ function select(event) {
   showSelection();
 }
 
+/** On a phone there is no head of the table with a box for all. */
+function selectEvery(event) {
+  if (!(event.target instanceof Element) || !event.target.closest("#guest-every")) return;
+  for (const row of rows()) selected.add(ref(row));
+  showSelection();
+}
+
 function addRefs(event) {
   if (event.target.id !== "bulk") return;
   for (const one of selected) event.detail.formData.append("ref", one);
@@ -153,6 +160,7 @@ const { body } = document;
 document.addEventListener("click", wireButton, true);
 document.addEventListener("click", press);
 document.addEventListener("change", select);
+document.addEventListener("click", selectEvery);
 document.addEventListener("change", filter);
 document.addEventListener("input", (event) => { if (event.target.type === "search") filter(event); });
 document.addEventListener("reset", (event) => { if (event.target.id === "bulk") { selected.clear(); showSelection(); } });

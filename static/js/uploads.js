@@ -68,13 +68,13 @@ let queue = Promise.resolve();
 export function send(files, choices = {}) {
   const root = place();
   for (const file of files) {
-    root.querySelector(`li[data-name="${CSS.escape(file.name)}"]`)?.remove();
+    root.querySelector(`[data-rows] > li[data-name="${CSS.escape(file.name)}"]`)?.remove();
     const row = root.querySelector("template[data-row]").content.firstElementChild.cloneNode(true);
     row.dataset.name = file.name;
     row.querySelector("bdi").textContent = file.name;
     row.querySelector("progress").setAttribute("aria-label", file.name);
     root.querySelector("[data-rows]").prepend(row);
-    const sending = new Sending(file, root.dataset.uploads, { ...choices }, (it) => draw(row, it));
+    const sending = new Sending(file, root.dataset.uploads, { ...choices }, (it) => { draw(row, it); tidy(); });
     sendings.set(row, sending);
     draw(row, sending);
     queue = queue.then(() => sending.run());
@@ -140,9 +140,31 @@ async function command(root) {
   }
 }
 
+/** What this tab sends has a line of its own, with speed and time left: the pushed one is no more than a twin. */
+function tidy() {
+  const own = new Set([...sendings.values()].map((sending) => sending.id || sending.file.name));
+  for (const row of document.querySelectorAll("#upload-rows > li")) {
+    const isTwin = own.has(row.dataset.id) || own.has(row.dataset.name);
+    if (row.hidden !== isTwin) row.hidden = isTwin;
+  }
+}
+
+/** The live list of the page changed: whoever waits for a check hears of it. */
+function listen() {
+  const list = document.getElementById("upload-rows");
+  if (!list) return;
+  const told = new MutationObserver(() => {
+    tidy();
+    told.takeRecords();
+    document.dispatchEvent(new CustomEvent("kvmweb:uploads"));
+  });
+  told.observe(list, { attributes: true, childList: true, characterData: true, subtree: true });
+}
+
 const holdsFiles = (event) => place() && [...(event.dataTransfer?.types ?? [])].includes("Files");
 
 function start() {
+  listen();
   document.addEventListener("click", clicked);
   document.addEventListener("change", (event) => {
     if (event.target.id === "upload-files") { send([...event.target.files]); event.target.value = ""; }

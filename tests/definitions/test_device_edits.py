@@ -8,9 +8,19 @@ import pytest
 
 from kvmweb.core import errors
 from kvmweb.core.cards import CardChange
-from kvmweb.core.disk_edits import DiskChange
+from kvmweb.core.disk_edits import DiskChange, DiskLimits
 from kvmweb.core.records import PendingChange
-from kvmweb.definitions import boot_order, cards, differences, disks, elements, guests, pending
+from kvmweb.definitions import (
+    boot_order,
+    cards,
+    differences,
+    disk_limits,
+    disk_sources,
+    disks,
+    elements,
+    guests,
+    pending,
+)
 
 DATA = Path(__file__).parent.parent / "data" / "xml"
 ALL = ("guest-inactive", "guest-running", "guest-uefi", "new-custom", "new-linux", "new-windows")
@@ -63,6 +73,9 @@ def test_an_edit_that_changes_nothing_leaves_every_element(name: str) -> None:
         DiskChange(cache="directsync"),
         DiskChange(discard="ignore"),
         DiskChange(is_shareable=True),
+        DiskChange(io="threads"),
+        DiskChange(detect_zeroes="unmap"),
+        DiskChange(serial="S1"),
     ],
 )
 def test_one_edited_field_of_a_disk_changes_nothing_else(name: str, change: DiskChange) -> None:
@@ -71,7 +84,7 @@ def test_one_edited_field_of_a_disk_changes_nothing_else(name: str, change: Disk
         gone, come = diff(before, disks.edit(before, disk.target, change))
         assert len(gone) <= 1
         assert len(come) <= 1
-        assert {line.split()[0] for line in [*gone, *come]} <= {"driver", "shareable"}
+        assert {line.split()[0] for line in [*gone, *come]} <= {"driver", "shareable", "serial"}
 
 
 def test_a_disk_on_another_bus_gets_another_name_and_no_address() -> None:
@@ -81,6 +94,47 @@ def test_a_disk_on_another_bus_gets_another_name_and_no_address() -> None:
     assert (after.disks[0].target, after.disks[0].bus) == ("sda", "scsi")
     assert "virtio-scsi" in disks.edit(before, target, DiskChange(bus="scsi"))
     assert len(after.disks) == len(guests.parse(before).disks)
+
+
+def test_a_stick_loses_what_only_usb_has_on_another_bus() -> None:
+    before = read("guest-inactive")
+    target = guests.parse(before).disks[0].target
+    stick = disks.edit(before, target, DiskChange(bus="usb", is_removable=True, serial="A-1"))
+    disk = guests.parse(stick).disks[0]
+    assert (disk.target, disk.is_removable, disk.serial) == ("sda", True, "A-1")
+    back = guests.parse(disks.edit(stick, "sda", DiskChange(bus="virtio", serial=""))).disks[0]
+    assert (back.target, back.is_removable, back.serial) == ("vda", False, "")
+
+
+def test_limits_leave_bursts_and_groups_alone() -> None:
+    tune = (
+        "<iotune><read_bytes_sec>5</read_bytes_sec><read_bytes_sec_max>9</read_bytes_sec_max>"
+        "<group_name>all</group_name></iotune>"
+    )
+    full = "<domain><devices><disk><target dev='vda'/>{}</disk></devices></domain>"
+    before = full.format(tune)
+    assert guests.parse(before).disks[0].limits == ("read_bytes:5",)
+    after = disk_limits.edit(before, "vda", DiskLimits(write_iops=7))
+    assert guests.parse(after).disks[0].limits == ("write_iops:7",)
+    assert "<read_bytes_sec_max>9<" in after
+    assert "<group_name>all<" in after
+    known = DiskLimits.of(guests.parse(before).disks[0].limits)
+    assert disk_limits.edit(before, "vda", known) == before
+    bare = disk_limits.edit(full.format(""), "vda", DiskLimits(total_bytes=1))
+    assert "iotune" not in disk_limits.edit(bare, "vda", DiskLimits())
+
+
+def test_a_disk_is_pointed_elsewhere_and_keeps_all_else() -> None:
+    before = read("guest-inactive")
+    disk = guests.parse(before).disks[0]
+    after = disk_sources.point(before, disk.target, ("block", "/dev/vg/new", "raw"))
+    gone, come = diff(before, after)
+    assert {line.split()[0] for line in [*gone, *come]} == {"disk", "driver", "source"}
+    assert disk_sources.source(after, disk.target) == "/dev/vg/new"
+    elsewhere = ("file", "/images/x", "qcow2")
+    assert disk_sources.follow(before, disk.target, "/not/it", elsewhere) == before
+    assert disk_sources.follow(before, "vdz", disk.source, elsewhere) == before
+    assert "/images/x" in disk_sources.follow(before, disk.target, disk.source, elsewhere)
 
 
 def test_a_card_moves_and_keeps_its_filter_model_and_address() -> None:
@@ -146,11 +200,12 @@ def test_what_waits_is_told_field_by_field() -> None:
     was = guests.parse(stored).disks[0].cache
     edited = disks.edit(stored, target, DiskChange(cache="unsafe"))
     edited = cards.edit(edited, mac, CardChange(model="e1000e"))
-    edited = edited.replace("<on_reboot>restart", "<on_reboot>destroy")
+    edited = edited.replace("<on_reboot>restart", "<on_reboot>destroy").replace("<apic/>", "")
     assert differences.of(live, edited) == (
+        PendingChange("guest", "", "on_reboot", "restart", "destroy"),
         PendingChange("disk", target, "cache", was, "unsafe"),
         PendingChange("interface", mac, "model", "virtio", "e1000e"),
-        PendingChange("definition", "on_reboot", "other"),
+        PendingChange("definition", "features", "other"),
     )
 
 

@@ -12,6 +12,7 @@ from kvmweb.core import errors, wire
 from kvmweb.core.records import DiskRecord, InterfaceRecord, SerialRecord
 from kvmweb.definitions import guests, pending
 
+NAMES = ("running", "inactive", "uefi", "tuned")
 DATA = Path(__file__).parent.parent / "data" / "xml"
 
 
@@ -19,7 +20,7 @@ def read(name: str) -> str:
     return (DATA / name).read_text()
 
 
-@pytest.mark.parametrize("name", ["guest-running", "guest-inactive", "guest-uefi"])
+@pytest.mark.parametrize("name", ["guest-running", "guest-inactive", "guest-uefi", "guest-tuned"])
 def test_parse_reads_what_the_golden_file_says(name):
     parsed = wire.to_plain(guests.parse(read(f"{name}.xml")))
     assert parsed == json.loads(read(f"{name}.json"))
@@ -27,7 +28,7 @@ def test_parse_reads_what_the_golden_file_says(name):
 
 def test_every_field_differs_from_its_empty_value_somewhere():
     nothing = guests.parse("<domain/>")
-    found = [guests.parse(read(f"guest-{name}.xml")) for name in ("running", "inactive", "uefi")]
+    found = [guests.parse(read(f"guest-{name}.xml")) for name in NAMES]
     for field in dataclasses.fields(guests.Definition):
         empty = getattr(nothing, field.name)
         assert any(getattr(one, field.name) != empty for one in found), field.name

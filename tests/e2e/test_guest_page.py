@@ -154,6 +154,20 @@ def test_a_host_away_greys_the_page_and_comes_back(
     expect(head.get_by_role("status")).to_have_count(0, timeout=20_000)
 
 
+def test_on_a_phone_all_are_chosen_from_the_first_one(
+    portal: Portal, busybox_guest: Callable[..., str], sign_in: Callable[..., Page]
+) -> None:
+    for name in ("phone01", "phone02"):
+        busybox_guest(name)
+    page = sign_in("ada", viewport={"width": 390, "height": 844})
+    page.goto(f"{portal.url}/guests/?q=phone")
+    expect(page.locator("#guest-rows tr")).to_have_count(2)
+    page.locator("#guest-rows input").first.check()
+    expect(page.locator("#guest-selected")).to_have_text("1 selected")
+    page.get_by_role("button", name="Select all on this page").click()
+    expect(page.locator("#guest-selected")).to_have_text("2 selected")
+
+
 def test_many_guests_are_forced_off_in_one_job(
     portal: Portal,
     lab: LabHost,

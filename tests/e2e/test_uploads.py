@@ -36,7 +36,7 @@ def written(folder: Path, name: str, size: int) -> Path:
 
 
 def row(page: Page, name: str) -> Locator:
-    return page.locator(f'.upload-row[data-name="{name}"]')
+    return page.locator(f'.upload-row[data-name="{name}"]:visible')
 
 
 def test_a_file_arrives_and_its_volume_can_be_opened_and_downloaded(
@@ -107,6 +107,34 @@ def test_who_comes_back_goes_on_with_the_same_file(pool_page: Page, tmp_path: Pa
     expect(line.locator("[data-word]")).to_have_text("Done")
 
 
+def test_a_check_is_told_and_not_asked_for(pool_page: Page, tmp_path: Path) -> None:
+    path = written(tmp_path, "checked.img", 2 * MIB)
+    asked: list[str] = []
+    pool_page.on("request", lambda it: asked.append(it.url) if it.method == "GET" else None)
+    pool_page.get_by_role("button", name="More choices").click()
+    dialog = pool_page.locator("dialog[open]")
+    dialog.locator("#upload-chosen").set_input_files(path)
+    dialog.get_by_label("Compute the checksum of what arrived").check()
+    dialog.get_by_role("button", name="Upload", exact=True).click()
+    line = row(pool_page, path.name)
+    expect(line.locator("[data-word]")).to_have_text("Done", timeout=30_000)
+    expect(pool_page.locator(f'#upload-rows > li[data-name="{path.name}"]')).to_have_count(0)
+    assert len([url for url in asked if "/uploads/" in url]) < 8
+
+
+def test_an_upload_of_one_tab_is_seen_in_another(pool_page: Page, tmp_path: Path) -> None:
+    other = pool_page.context.new_page()
+    other.goto(pool_page.url)
+    path = tmp_path / "worse.qcow2"
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", "/etc/hosts", "-F", "raw"]
+    subprocess.run([*command, path, "1G"], check=True)
+    pool_page.set_input_files("#upload-files", path)
+    expect(row(other, path.name)).to_contain_text("/etc/hosts")
+    expect(row(pool_page, path.name)).to_have_count(1)
+    row(other, path.name).get_by_role("button", name="Put away").click()
+    expect(row(other, path.name)).to_have_count(0)
+
+
 def test_the_dialog_makes_a_command_that_works(
     pool_page: Page, tmp_path: Path, portal: Portal
 ) -> None:
@@ -135,6 +163,6 @@ def test_the_library_knows_what_a_disc_installs(
     line = row(pool_page, path.name)
     expect(line.locator("[data-word]")).to_have_text("Done")
     pool_page.goto(f"{portal.url}/storage/images/")
-    expect(pool_page.locator("#image-listing")).to_contain_text("Debian 13")
-    pool_page.fill("#image-q", "windows")
-    expect(pool_page.locator("#image-listing")).to_contain_text("No image fits the search")
+    expect(pool_page.locator("#listing")).to_contain_text("Debian 13")
+    pool_page.get_by_role("searchbox", name="Search in this list").fill("windows")
+    expect(pool_page.locator("#listing")).to_contain_text("No image fits the search")

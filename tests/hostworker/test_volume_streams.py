@@ -126,6 +126,37 @@ def test_zeros_take_no_room_and_are_not_sent(lab, worker, pool, volume) -> None:
     assert int(allocated.split("Allocation:")[1].split()[0]) < 4 * MIB
 
 
+@pytest.mark.parametrize("zeros", [3 * MIB, 40 * MIB])
+def test_parts_that_arrive_beside_each_other_spoil_none(lab, worker, pool, volume, zeros) -> None:
+    """The last part first: zeros of an earlier one neither cut it off nor, if many, take room."""
+    first = os.urandom(MIB) + bytes(zeros) + os.urandom(MIB + 7) + bytes(zeros)
+    second = bytes(zeros) + os.urandom(MIB + 3)
+    name = volume(len(first) + len(second))
+    for offset, part in ((len(first), second), (0, first)):
+        line, _ = worker.take(
+            "volume.upload", uuid=pool, name=name, offset=offset, length=len(part), beside=True
+        )
+        assert upload(line, part).or_raise() == len(part)
+    seen, _ = download(worker, pool, name)
+    assert hashlib.sha256(seen).digest() == hashlib.sha256(first + second).digest()
+    allocated = lab.virsh("vol-info", name, "default", "--bytes")
+    most = 4 * MIB + (3 * zeros if zeros < 16 * MIB else 0)
+    assert int(allocated.split("Allocation:")[1].split()[0]) < most
+
+
+def test_parts_flow_at_the_same_time(worker, pool, volume) -> None:
+    data = os.urandom(6 * MIB)
+    name = volume(len(data))
+    parts = [(at, data[at : at + 2 * MIB]) for at in (0, 2 * MIB, 4 * MIB)]
+    args = {"uuid": pool, "name": name, "length": 2 * MIB, "beside": True}
+    lines = [worker.take("volume.upload", offset=at, **args)[0] for at, _ in parts]
+    for line, (_at, part) in zip(lines, parts, strict=True):
+        line.sendall(part[:MIB])
+    for line, (_at, part) in reversed(list(zip(lines, parts, strict=True))):
+        assert upload(line, part[MIB:]).or_raise() == 2 * MIB
+    assert download(worker, pool, name)[0] == data
+
+
 def test_a_caller_that_leaves_loses_nothing_that_was_taken(worker, pool, volume) -> None:
     data = os.urandom(8 * MIB)
     name = volume(len(data))

@@ -19,6 +19,9 @@ from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
 from kvmweb.store.models import Grant, Person, RightsEpoch
 from tests.e2e.portal import free_port
+from tests.hostworker.process import WorkerProcess
+from tests.lab.host import LabHost
+from tests.live import transfers
 from tests.live.synthetic import Worker
 
 GUEST = refs.guest("lab", "5c1e0000-0000-4000-8000-000000000001")
@@ -135,3 +138,27 @@ def visitor(server: int) -> Callable[..., Visitor]:
         return found
 
     return enter
+
+
+@pytest.fixture(scope="module")
+def pool_worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
+    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
+        yield process
+
+
+@pytest.fixture
+def pool(lab: LabHost, pool_worker: WorkerProcess, settings: Any) -> Ref:
+    """The lab's, empty as far as the mirror knows."""
+    settings.KVMWEB_RUN_DIR = pool_worker.directory
+    settings.KVMWEB_EMBEDDED_HUB = False
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    return transfers.mirrored_pool(lab.virsh("pool-uuid", "default").strip())
+
+
+@pytest.fixture
+def uploader(pool: Ref) -> Iterator[Callable[..., transfers.Sender]]:
+    """`uploader("li", "creator")`: somebody signed in at a running server."""
+    with transfers.serving() as port:
+        yield lambda name="li", role="creator", into=pool: transfers.signed_in(
+            name, role, port, into
+        )

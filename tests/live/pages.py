@@ -113,12 +113,12 @@ class Socket:
         said = {"page": self.address, "rev": rev, "have": page.have()}
         await self.wire.send_to(text_data=json.dumps(said))
 
-    async def frames(self, quiet_s: float = 0.2) -> list[str]:
-        """All that comes until it is quiet, beats left out."""
-        found = []
+    async def frames(self, quiet_s: float = 0.2, *, within_s: float = 0.0) -> list[str]:
+        """All that comes until it is quiet, beats left out; within_s: for the first of them."""
+        found: list[str] = []
         while True:
             try:
-                frame = await self._next(quiet_s)
+                frame = await self._next(quiet_s if found else max(quiet_s, within_s))
             except TimeoutError:
                 return found
             if frame["type"] == "websocket.close":

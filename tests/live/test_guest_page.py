@@ -44,8 +44,8 @@ class OpenPage:
     def _get(self) -> str:
         return self.client.get(self.url).content.decode()
 
-    async def follow(self, quiet_s: float = 0.3) -> list[str]:
-        frames = await self.socket.frames(quiet_s)
+    async def follow(self, quiet_s: float = 0.3, *, within_s: float = 0.0) -> list[str]:
+        frames = await self.socket.frames(quiet_s, within_s=within_s)
         for frame in frames:
             self.page.apply(frame)
         return frames
@@ -104,7 +104,7 @@ async def test_changes_and_figures_make_the_open_page_a_fresh_one(opened: OpenPa
         plain.link("up"),
     ):
         await happens(step)
-        assert await opened.follow()
+        assert await opened.follow(within_s=10)
         assert opened.look(opened.page) == await there(opened.fresh)
 
 
@@ -116,7 +116,7 @@ async def test_a_snapshot_that_comes_and_goes_is_pushed_with_its_place_in_the_tr
     for number in (1, 2, 0):
         snapshots = {"snapshots": number, "snapshot_tree": tree[:number]}
         await happens(plain.guest(1, **facts, **snapshots))
-        assert await opened.follow()
+        assert await opened.follow(within_s=10)
         shown = opened.look(opened.page)
         assert shown == await there(opened.fresh)
         assert shown["snapshots"].count("data-snapshot=") == number
@@ -124,9 +124,9 @@ async def test_a_snapshot_that_comes_and_goes_is_pushed_with_its_place_in_the_tr
 
 async def test_a_round_of_figures_sends_the_charts_alone(opened: OpenPage) -> None:
     await happens(plain.samples(1, cpu=40.0))
-    await opened.follow()
+    await opened.follow(within_s=10)
     await happens(plain.samples(1, cpu=45.0))
-    frames = "".join(await opened.follow())
+    frames = "".join(await opened.follow(within_s=10))
     assert f'id="{opened.ref.dom_id}-charts"' in frames
     assert f'id="{opened.ref.dom_id}-overview"' not in frames
     assert len(frames) < 4096
@@ -141,12 +141,12 @@ async def test_an_act_asked_for_is_seen_by_everybody_at_the_page(opened: OpenPag
     from kvmweb.core.topics import Notice
 
     await publisher.send(Notice(topics.of(opened.ref), str(opened.ref)))
-    assert "Asked to shut down" in "".join(await opened.follow())
+    assert "Asked to shut down" in "".join(await opened.follow(within_s=10))
 
 
 async def test_a_deleted_guest_says_so_with_a_way_back(opened: OpenPage) -> None:
     await happens(plain.gone(1))
-    await opened.follow()
+    await opened.follow(within_s=10)
     text = opened.page.find(f"{opened.ref.dom_id}-page").text_content()
     assert "This guest is gone" in text
     assert "Back to the guests" in text

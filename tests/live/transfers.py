@@ -23,9 +23,10 @@ from kvmweb.core.refs import Ref
 from kvmweb.hub.mirror import Writer
 from kvmweb.management.listener import Listener
 from kvmweb.services import images, people
-from kvmweb.store.models import Grant, Host, Person, RightsEpoch
+from kvmweb.store.models import AuditEntry, Grant, Host, Person, RightsEpoch
 from tests.e2e.portal import free_port
 from tests.hub import plain
+from tests.lab.host import LabHost
 
 MIB = 1024 * 1024
 HOST = "here"
@@ -65,6 +66,10 @@ class Sender:
         with self.request("PUT", begun["data_url"], data, begun, offset, **headers) as answer:
             return answer.status, json.loads(answer.read() or b"{}")
 
+    def part(self, begun: Any, data: bytes, start: int, end: int) -> tuple[int, Any]:
+        """These bytes of the file, in a request that leaves the others to others."""
+        return self.put(begun, data[start:end], start, Upload_Until=str(end))
+
     @contextmanager
     def request(
         self, method: str, url: str, data: bytes, begun: Any, offset: int = 0, **headers: str
@@ -81,13 +86,17 @@ class Sender:
         finally:
             line.close()
 
-    def start(self, begun: Any, length: int, offset: int = 0) -> http.client.HTTPConnection:
+    def start(
+        self, begun: Any, length: int, offset: int = 0, until: int | None = None
+    ) -> http.client.HTTPConnection:
         """A request whose body is still to be sent."""
         line = http.client.HTTPConnection("localhost", self.port, timeout=30)
         line.putrequest("PUT", begun["data_url"])
         line.putheader("X-Transfer-Ticket", begun["ticket"])
         line.putheader("Upload-Offset", str(offset))
         line.putheader("Content-Length", str(length))
+        if until is not None:
+            line.putheader("Upload-Until", str(until))
         line.endheaders()
         return line
 
@@ -175,3 +184,14 @@ def within(seconds: float, is_so: Callable[[], Any]) -> float:
 
 def fresh(suffix: str = ".img") -> str:
     return f"v{uuids.uuid4().hex[:8]}{suffix}"
+
+
+def volumes(lab: LabHost, pool: str = "default") -> str:
+    """The pool's, as virsh lists them."""
+    return lab.virsh("vol-list", pool)
+
+
+def audited(name: str) -> list[str]:
+    """How the uploads of this name ended."""
+    found = AuditEntry.objects.filter(verb="volume.upload", detail__name=name)
+    return list(found.values_list("outcome", flat=True))

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
 
 def deleted(actor: Actor, ref: Ref, **options: Any) -> JobRecord:
-    job = deletion.delete(actor, ref, **options)
+    job = deletion.delete(actor, ref, for_good=True, **options)
     job_worker.run.call(str(job))
     return jobs.show(actor, job)
 
@@ -79,7 +79,7 @@ def test_a_disk_that_somebody_took_meanwhile_stays_and_the_rest_goes(
 ) -> None:
     shop.disk("raced.qcow2")
     ref = shop.define("leaving", disk=f"{IMAGES}/raced.qcow2")
-    job = deletion.delete(admin, ref, volumes=proposed(admin, ref))
+    job = deletion.delete(admin, ref, volumes=proposed(admin, ref), for_good=True)
     shop.lab.define_guest("thief", disk=f"{IMAGES}/raced.qcow2")
     job_worker.run.call(str(job))
     assert [step.problem for step in jobs.show(admin, job).steps] == ["", "busy"]

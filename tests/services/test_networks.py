@@ -24,7 +24,6 @@ from tests.services.stage import (  # noqa: F401 - fixtures
     TestHost,
     mirrored,
     person,
-    run_folder,
     test_host,
     with_filter,
     with_network,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kvmweb.core import refs
+from kvmweb.definitions import hardware
 from tests.hub import plain
 
 GUEST = f"/guests/east/{plain.uuid(1)}/"
@@ -14,6 +15,11 @@ VOLUME = f"{POOL}volumes/{refs.volume_id(plain.uuid(21), 'disk')}/"
 IN_POOL = VOLUME.removeprefix(POOL)
 NETWORK = f"/networks/east/{plain.uuid(3)}/"
 FILTER = f"/networks/filters/east/{plain.uuid(4)}/"
+RNG_XML = (
+    "<domain><devices><rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+    "</devices></domain>"
+)
+RNG = hardware.parse(RNG_XML)[0].key
 NO_GUEST = f"/guests/east/{plain.uuid(99)}/"
 
 SUBJECTS = (
@@ -69,6 +75,11 @@ def guest(
     name: str, path: str, allowed: frozenset[str], method: str = "get", /, **data: str
 ) -> Route:
     return Route(name, GUEST + path, allowed, method, WITH_RIGHTS - SEE_GUEST, data)
+
+
+def binned(name: str, path: str, method: str, /, **data: str) -> Route:
+    place = f"/bin/east/{plain.uuid(9)}/{path}"
+    return Route(name, place, ADMIN, method, WITH_RIGHTS - SEE_HOST, data)
 
 
 def pool(
@@ -197,6 +208,12 @@ ROUTES = [
     guest("guest_clone", "clone/", ADMIN),
     guest("guest_rename", "rename/", ADMIN, "post", name="other"),
     guest("guest_delete", "delete/", ADMIN),
+    listed("bin", "/bin/"),
+    portal("bin_days", "/bin/days/", ADMIN, "post", days="9"),
+    binned("bin_back", "back/", "get"),
+    binned("bin_back", "back/", "post", name="other"),
+    binned("bin_purge", "purge/", "get"),
+    binned("bin_purge", "purge/", "post", name="guest9"),
     guest("guest_snapshot", "snapshot/", SEE_GUEST),
     guest("guest_snapshot", "snapshot/", ADMIN, "post", name="x"),
     guest("guest_revert", "snapshots/first/revert/", SEE_GUEST),
@@ -210,8 +227,19 @@ ROUTES = [
     guest("guest_card", "interfaces/52:54:00:00:00:01/", SEE_GUEST),
     guest("guest_card_link", "interfaces/52:54:00:00:00:01/link/", ADMIN, "post"),
     guest("guest_card_remove", "interfaces/52:54:00:00:00:01/remove/", ADMIN, "post"),
+    guest("guest_hardware_add", "hardware/add/", SEE_GUEST),
+    guest("guest_hardware_kind", "hardware/add/rng/", SEE_GUEST),
+    guest("guest_hardware_kind", "hardware/add/pci-device/", ADMIN),
+    guest("guest_hardware_kind", "hardware/add/rng/", ADMIN, "post", source="/dev/urandom"),
+    guest("guest_spice", "hardware/spice/", SEE_GUEST),
+    guest("guest_spice", "hardware/spice/", ADMIN, "post"),
+    guest("guest_hardware", f"hardware/{RNG}/", SEE_GUEST),
+    guest("guest_hardware_remove", f"hardware/{RNG}/remove/", ADMIN, "post"),
     guest("guest_disk_add", "disks/add/", SEE_GUEST),
     guest("guest_disk", "disks/sda/", SEE_GUEST),
+    guest("guest_disk_limits", "disks/sda/limits/", SEE_GUEST),
+    guest("guest_disk_limits", "disks/sda/limits/", ADMIN, "post", total_iops="5"),
+    guest("guest_disk_move", "disks/sda/move/", SEE_GUEST),
     guest("guest_disk_detach", "disks/sda/detach/", ADMIN, "post"),
     guest("disk_inside", "disks/vda/inside/", ADMIN),
     guest("disk_inside_begin", "disks/vda/inside/begin/", ADMIN, "post"),
@@ -219,6 +247,8 @@ ROUTES = [
     guest("disk_inside_file", "disks/vda/inside/file/?fs=/dev/sda1&path=/etc/shadow", ADMIN),
     guest("guest_disk_size", "disks/sda/size/", SEE_GUEST),
     guest("guest_boot", "boot/", SEE_GUEST),
+    guest("guest_tuning", "set-up/clock/", SEE_GUEST),
+    guest("guest_tuning", "set-up/backing/", ADMIN, "post", page_size="0"),
     guest("guest_cycle", "cycle/", OPERATE, "post"),
     guest("guest_eject", "disks/sda/eject/", ADMIN, "post"),
     guest("guest_actions", "actions/", SEE_GUEST),

@@ -21,7 +21,7 @@ from kvmweb.services import factors, people
 from kvmweb.store.models import CustomRole, Grant, Person, RightsEpoch, Team
 from tests.hub import plain
 from tests.services.stage import held, mirrored, with_filter, with_network
-from tests.web.routes import GUEST, NO_GUEST, ROUTES, SIGNED_IN, SUBJECTS, Route
+from tests.web.routes import GUEST, NO_GUEST, RNG_XML, ROUTES, SIGNED_IN, SUBJECTS, Route
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -44,7 +44,9 @@ def cast(settings: Any) -> dict[str, int]:
     drive = DiskRecord("sda", "sata", "cdrom", "", "raw")
     first = plain.snapshot("first")
     disk = DiskRecord("vda", "virtio", "disk", "/images/disk", "qcow2")
-    mirrored(1, host="east", disks=(drive, disk), snapshots=1, snapshot_tree=(first,))
+    kept = {"snapshots": 1, "snapshot_tree": (first,)}
+    mirrored(1, host="east", disks=(drive, disk), **kept, xml=RNG_XML)
+    mirrored(9, host="east", bin={"name": "guest9", "at": 1.0})
     held(21, "disk", host="east")
     with_network(3, host="east")
     with_filter(4, host="east")

@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('store', '0004_job_workers'),
+        ("store", "0004_job_workers"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='host',
-            name='rests_because',
+            model_name="host",
+            name="rests_because",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddField(
-            model_name='host',
-            name='rests_by',
+            model_name="host",
+            name="rests_by",
             field=models.CharField(blank=True, max_length=100),
         ),
         migrations.AddField(
-            model_name='host',
-            name='rests_since',
+            model_name="host",
+            name="rests_since",
             field=models.DateTimeField(blank=True, null=True),
         ),
     ]

@@ -4,22 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('store', '0006_uploads'),
+        ("store", "0006_uploads"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StorageRoot',
+            name="StorageRoot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('host', models.CharField(blank=True, max_length=31)),
-                ('path', models.CharField(max_length=500)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("host", models.CharField(blank=True, max_length=31)),
+                ("path", models.CharField(max_length=500)),
             ],
             options={
-                'ordering': ['path', 'host'],
-                'constraints': [models.UniqueConstraint(fields=('host', 'path'), name='storage_root')],
+                "ordering": ["path", "host"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("host", "path"), name="storage_root")
+                ],
             },
         ),
     ]

@@ -4,45 +4,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('store', '0007_storage_roots'),
+        ("store", "0007_storage_roots"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='KeyPair',
+            name="KeyPair",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=16, unique=True)),
-                ('sealed', models.TextField()),
-                ('public', models.TextField()),
-                ('made_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=16, unique=True)),
+                ("sealed", models.TextField()),
+                ("public", models.TextField()),
+                ("made_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.AddField(
-            model_name='host',
-            name='identity',
+            model_name="host",
+            name="identity",
             field=models.CharField(blank=True, max_length=16),
         ),
         migrations.AddField(
-            model_name='host',
-            name='known_hosts',
+            model_name="host",
+            name="known_hosts",
             field=models.TextField(blank=True),
         ),
         migrations.AddField(
-            model_name='host',
-            name='tls_ca',
+            model_name="host",
+            name="tls_ca",
             field=models.TextField(blank=True),
         ),
         migrations.AddField(
-            model_name='host',
-            name='tls_certificate',
+            model_name="host",
+            name="tls_certificate",
             field=models.TextField(blank=True),
         ),
         migrations.AddField(
-            model_name='host',
-            name='tls_key',
+            model_name="host",
+            name="tls_key",
             field=models.TextField(blank=True),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('store', "0008_connections"),
+        ("store", "0008_connections"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='upload',
-            name='is_made',
+            model_name="upload",
+            name="is_made",
             field=models.BooleanField(default=False),
         ),
     ]

@@ -1,0 +1,23 @@
+"""Guests in the recycle bin."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("inventory", "0006_interfaces_and_filters")]
+
+    operations = [
+        migrations.AddField(
+            model_name="guest",
+            name="is_binned",
+            field=models.BooleanField(default=False),
+        ),
+        migrations.AddIndex(
+            model_name="guest",
+            index=models.Index(
+                condition=models.Q(("is_binned", True)),
+                fields=["host", "uuid"],
+                name="guest_binned",
+            ),
+        ),
+    ]

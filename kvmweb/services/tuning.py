@@ -1,0 +1,76 @@
+"""How a guest is set up beside its devices: what its host can give it, and changing one part."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from kvmweb.core import wire
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import Invalid
+from kvmweb.core.hosts import HardwareRecord
+from kvmweb.core.hosts import Part as HostPart
+from kvmweb.core.records import DomainFacts, GuestRecord, HostRecord
+from kvmweb.core.refs import Ref
+from kvmweb.core.tuning import PARTS, FirmwareChoice, Part
+from kvmweb.core.tuning_choices import TuningChoices
+from kvmweb.hostlink import client
+from kvmweb.inventory import models as mirror
+from kvmweb.services import audit, parts, present, tuning_rules
+from kvmweb.services.guard import guarded
+
+_NAMES = {kind: name for name, kind in PARTS.items()}
+
+
+@guarded("guest.view")
+def ask(actor: Actor, ref: Ref) -> TuningChoices:
+    """What the guest's host can give it. Raises NotFound."""
+    return _choices(present.record(present.guest(ref)), ref.host)
+
+
+@guarded("guest.edit")
+def edit(
+    actor: Actor, ref: Ref, wanted: Part, *, definition_hash: str = "", is_sure: bool = False
+) -> str:
+    """Store this part, and do at once what a running guest takes: `now`, `next` or `same`.
+
+    is_sure: another firmware may leave what is installed without a way to start.
+
+    Raises: Invalid (fields), Conflict, WrongState, HostDown, and what libvirt says.
+    """
+    record = present.record(present.reachable(ref))
+    name = _NAMES[type(wanted)]
+    before = getattr(record.next_tuning, name)
+    wrong = tuning_rules.faults(wanted, before, record, _choices(record, ref.host))
+    if isinstance(wanted, FirmwareChoice) and wanted != before and not is_sure:
+        wrong["is_sure"] = _("Say that you mean it.")
+    if wrong:
+        raise Invalid(fields=wrong)
+    plain = wire.to_plain(wanted)
+    audit.running().detail.update(before=wire.to_plain(before), after=plain)
+    return str(
+        client.call(
+            ref.host, "guest.tune", uuid=ref.id, part=name, wanted=plain,
+            definition_hash=definition_hash,
+        )
+    )  # fmt: skip
+
+
+def _choices(record: GuestRecord, host: str) -> TuningChoices:
+    row = mirror.HostMirror.objects.filter(host=host).first()
+    domains = wire.from_plain(HostRecord, row.record).domains if row and row.record else ()
+    own = next((facts for facts in domains if facts.virt_type == record.virt_type), None)
+    found = parts.read(host, HostPart.HARDWARE, HardwareRecord)
+    hardware = found.record if found else None
+    return TuningChoices(
+        cpu_modes=own.cpu_modes if own else (),
+        models=own.cpu_models if own else (),
+        cells=hardware.cells if hardware else (),
+        huge_pages=hardware.huge_pages if hardware else (),
+        firmwares=_firmwares(own),
+    )
+
+
+def _firmwares(facts: DomainFacts | None) -> tuple[str, ...]:
+    found = ["bios"]
+    found += ["efi"] if facts and facts.has_efi else []
+    return (*found, *(["secure"] if facts and facts.has_secure_boot else []))
