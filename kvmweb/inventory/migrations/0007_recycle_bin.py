@@ -1,6 +1,10 @@
 """Guests in the recycle bin."""
 
+from importlib import import_module
+
 from django.db import migrations, models
+
+sought = import_module("kvmweb.inventory.migrations.0004_guests_found_in_an_index")
 
 
 class Migration(migrations.Migration):
@@ -20,4 +24,5 @@ class Migration(migrations.Migration):
                 name="guest_binned",
             ),
         ),
+        migrations.RunPython(sought.make, migrations.RunPython.noop),
     ]
