@@ -60,7 +60,7 @@ def entry(name: str, mode: int, modified_at: int = 0) -> Entry:
 def test_an_end_says_why(problem: str, detail: str, said: str) -> None:
     page = shown(Look(LookState.ENDED, problem=problem, detail=detail))
     assert said in page.ended
-    assert not (page.is_ready or page.is_starting)
+    assert page.look.state is LookState.ENDED
 
 
 def test_what_is_missing_is_one_sentence_with_the_packages() -> None:
