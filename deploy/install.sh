@@ -58,6 +58,8 @@ test tgtd                        tgt                      scsi-target-utils     
 test glusterd                    glusterfs-server         glusterfs-server        pools of Gluster
 test pool:iscsi-direct           libvirt-daemon-driver-storage-iscsi-direct libvirt-daemon-driver-storage-iscsi-direct pools of iSCSI
 test pool:gluster                libvirt-daemon-driver-storage-gluster libvirt-daemon-driver-storage-gluster pools of Gluster
+test guestfs                     libguestfs0              libguestfs              looks inside disks
+test kernel                      KERNEL                   kernel-core             the small machine that looks inside disks
 LIST
 }
 
@@ -70,11 +72,22 @@ sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 
     pg:*) command -v "${1#pg:}" >/dev/null || ls /usr/lib/postgresql/*/bin/"${1#pg:}" >/dev/null 2>&1 ;;
     font:*) find /usr/share/fonts -name "${1#font:}*" 2>/dev/null | grep -q . ;;
     pool:*) ls /usr/lib*/libvirt/storage-backend/*_"${1#pool:}".so /usr/lib/*/libvirt/storage-backend/*_"${1#pool:}".so 2>/dev/null | grep -q . ;;
+    guestfs) ls /usr/lib*/libguestfs.so.0 /usr/lib/*/libguestfs.so.0 2>/dev/null | grep -q . ;;
+    kernel) for image in /boot/vmlinuz-*; do
+        [ -d "/lib/modules/${image#/boot/vmlinuz-}" ] && return 0
+      done; return 1 ;;
     qemu) command -v qemu-system-x86_64 >/dev/null || [ -x /usr/libexec/qemu-kvm ] ;;
     chromium) [ "$ID" = ubuntu ] || command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     libvirtd) [ -x /usr/sbin/libvirtd ] || [ -x /usr/sbin/virtqemud ] ;;
     *) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] ;;
   esac
+}
+
+# A kernel for virtual machines: a container has none of its own.
+kernel_package() {
+  if [ "$ID" = ubuntu ]; then echo linux-image-virtual
+  else echo "linux-image-cloud-$(dpkg --print-architecture)"
+  fi
 }
 
 install_packages() {
@@ -83,6 +96,7 @@ install_packages() {
     [ "$purpose" = run ] || [ "$PURPOSE" = test ] || continue
     is_there "$probe" && continue
     if [ "$FAMILY" = apt ]; then name=$apt; else name=$dnf; fi
+    [ "$name" = KERNEL ] && name=$(kernel_package)
     say "missing: $name ($why)"
     missing="$missing $name"
   done <<LIST

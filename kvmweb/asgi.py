@@ -25,7 +25,7 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402 - the apps must be loaded first
 
 from kvmweb.hub import publisher  # noqa: E402
-from kvmweb.live import downloads, uploads  # noqa: E402
+from kvmweb.live import downloads, inside_files, uploads  # noqa: E402
 from kvmweb.live.entrance import entrance  # noqa: E402
 from kvmweb.services import clockwork  # noqa: E402
 from kvmweb.web.bodies import bounded  # noqa: E402
@@ -115,5 +115,5 @@ def _begin() -> list[asyncio.Task[None]]:
     return tasks
 
 
-pages = downloads.beside(uploads.beside(bounded(PageHandler())))
+pages = inside_files.beside(downloads.beside(uploads.beside(bounded(PageHandler()))))
 application = ProtocolTypeRouter({"http": pages, "websocket": entrance(), "lifespan": lifespan})

@@ -17,12 +17,28 @@ _POOLS = {
 }  # fmt: skip
 _FILL = {"volume.create", "volume.clone", "volume.resize", "volume.attach", "volume.upload"}
 """What whoever makes guests needs of a pool."""
-_VOLUMES = _FILL | {"volume.wipe", "volume.delete", "volume.download", "volume.trust"}
+_VOLUMES = _FILL | {
+    "volume.wipe",
+    "volume.delete",
+    "volume.download",
+    "volume.inspect",
+    "volume.trust",
+}
+"""Looking inside shows what a download brings, to the same people."""
 _HOST = {
     "host.add", "host.remove", "host.edit", "host.maintain", "host.secrets", "host.bridge",
     "host.network",
 }  # fmt: skip
-_CREATE = {"guest.create", "guest.delete", "guest.clone", "guest.template", "network.use"}
+_CREATE = {
+    "guest.create",
+    "guest.delete",
+    "guest.clone",
+    "guest.inspect",
+    "guest.template",
+    "network.use",
+}
+"""Not the editor's: a disk holds the secrets of all who use the guest. Whoever makes guests reads
+it anyway, by giving the disk, or a clone of it, to a guest of their own."""
 _NETWORK = {
     "network.view", "network.definition", "network.create", "network.start", "network.stop",
     "network.autostart", "network.edit", "network.delete", "network.reserve", "nwfilter.view",

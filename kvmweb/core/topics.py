@@ -36,6 +36,16 @@ def volumes_of(pool: Ref) -> str:
     return f"volumes.{pool.host}.{pool.id}"
 
 
+def looks_of(host: Ref) -> str:
+    """Looks into disks of this host: how far they are, and that they ended."""
+    return f"looks.{host.host}"
+
+
+def look(volume: Ref) -> str:
+    """Looks into this volume alone."""
+    return f"look.{volume.host}.{volume.id}"
+
+
 def uploads_of(pool: Ref) -> str:
     """The uploads into one pool: that one began, moved on or ended."""
     return f"uploads.{pool.host}.{pool.id}"

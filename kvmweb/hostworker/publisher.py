@@ -144,6 +144,10 @@ class Publisher:
         """One round of statistics."""
         self._send(("samples",), {"type": "samples", "host": host, "guests": list(guests)})
 
+    def tell_look(self, volume: str) -> None:
+        """The look into this volume differs; whoever wants to know asks what it is now."""
+        self._send(("look", volume), {"type": "look", "id": volume})
+
     def guests(self) -> list[GuestRecord]:
         """Every guest known."""
         return [

@@ -16,6 +16,7 @@ from kvmweb.core.hosts import Part
 from kvmweb.core.records import HostRecord
 from kvmweb.hostworker import transfers
 from kvmweb.hostworker.catalogue import CATALOGUE, Act, Purpose
+from kvmweb.hostworker.inside import Looks
 from kvmweb.hostworker.link import Link
 from kvmweb.hostworker.publisher import Kind, Publisher
 from kvmweb.hostworker.server import Reply
@@ -50,13 +51,19 @@ class Verbs:
     """Answers requests of the socket."""
 
     def __init__(
-        self, link: Link, publisher: Publisher, touch: Toucher, consoles: Consoles
+        self,
+        link: Link,
+        publisher: Publisher,
+        touch: Toucher,
+        consoles: Consoles,
+        looks: Looks,
     ) -> None:
         self._link = link
         self._publisher = publisher
         self._touch = touch
         self._consoles = consoles
         self._transfers = transfers.Transfers(link)
+        self._looks = looks
         self._turns: WeakValueDictionary[tuple[Kind | None, str], asyncio.Lock] = (
             WeakValueDictionary()
         )
@@ -88,6 +95,8 @@ class Verbs:
         if verb == "guest.open_serial":
             seat = await self._consoles.join(str(args["uuid"]), str(args.get("alias", "")))
             return Reply(descriptor=seat)
+        if self._looks.knows(verb):
+            return await self._looks.answer(verb, args)
         if verb in transfers.VERBS:
             return await self._transfers.open(verb, args)
         act = CATALOGUE.get(verb)

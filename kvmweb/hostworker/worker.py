@@ -9,6 +9,7 @@ from typing import Any
 from kvmweb.core.hosts import Part
 from kvmweb.hostworker import gathering
 from kvmweb.hostworker.gathering import Gathering
+from kvmweb.hostworker.inside import Looks
 from kvmweb.hostworker.link import Link
 from kvmweb.hostworker.parts import Parts
 from kvmweb.hostworker.publisher import Publisher
@@ -35,7 +36,8 @@ class Worker:
         self._gathering: Gathering | None = None
         self._parts: Parts | None = None
         self._link = Link(uri, self._publisher, self._post, self._session)
-        verbs = Verbs(self._link, self._publisher, self._touch, self._rooms)
+        self._looks = Looks(self._link, self._publisher)
+        verbs = Verbs(self._link, self._publisher, self._touch, self._rooms, self._looks)
         self._server = Server(socket_path, self._publisher, verbs.answer)
 
     async def run(self) -> None:
@@ -76,6 +78,8 @@ class Worker:
         elif event.did_stop:
             self._details.started_at.pop(event.id, None)
             self._rooms.end_guest(event.id)
+        if event.kind == "guest":
+            self._looks.changed()
         if event.kind == "network" and self._gathering:
             self._gathering.network_changed()
         self._touch(event.kind, event.id, event.at)

@@ -44,6 +44,8 @@ class Batch:
     samples: Plain | None = None
     parts: dict[str, Plain] = field(default_factory=dict)
     """By its name, what was read of the host for itself: `{"record", "at"}`."""
+    looks: set[str] = field(default_factory=set)
+    """Volumes into which a look began, went on or ended."""
 
 
 def fold(messages: Iterable[Plain]) -> Batch:
@@ -65,6 +67,8 @@ def fold(messages: Iterable[Plain]) -> Batch:
                 batch.samples = message
             case "part":
                 batch.parts[message["part"]] = message
+            case "look":
+                batch.looks.add(str(message["id"]))
     return batch
 
 

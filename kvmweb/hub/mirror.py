@@ -110,7 +110,7 @@ class Writer:
             told_parts = parts.write(self.host, batch.parts, now)
             is_quiet = not (host_changes or told_parts)
             if is_quiet and not any(d.uuids for d in differences.values()):
-                return self._use_notices(batch)
+                return self._passing_notices(batch)
             rev = Revision.advance()
             for kind, difference in differences.items():
                 self._write(kind, difference, rev, now)
@@ -120,7 +120,7 @@ class Writer:
             *(_host_notices(self.host, rev) if host_changes else []),
             *(_host_notices(self.host, rev)[1:] if told_parts else []),
             *(n for kind, d in differences.items() for n in self._notices(kind, d, rev)),
-            *self._use_notices(batch),
+            *self._passing_notices(batch),
         ]
 
     def link(self, state: HostState, reason: str) -> list[Notice]:
@@ -250,8 +250,13 @@ class Writer:
             if uuid in difference.known:  # nobody can have the page of a new one open
                 yield Notice(topics.of(ref), str(ref), rev)
 
-    def _use_notices(self, batch: Batch) -> list[Notice]:
-        return [Notice(topics.USE, str(refs.host(self.host)))] if batch.samples else []
+    def _passing_notices(self, batch: Batch) -> list[Notice]:
+        """Of what the mirror does not keep."""
+        use = [Notice(topics.USE, str(refs.host(self.host)))] if batch.samples else []
+        looks = topics.looks_of(refs.host(self.host))
+        volumes = [Ref(Kind.VOLUME, self.host, uuid) for uuid in sorted(batch.looks)]
+        told = [(topic, it) for it in volumes for topic in (looks, topics.look(it))]
+        return [*use, *(Notice(topic, str(volume)) for topic, volume in told)]
 
 
 def _chunks(items: list[T]) -> Iterator[list[T]]:

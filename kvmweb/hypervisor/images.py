@@ -15,10 +15,10 @@ def measure(connection: libvirt.virConnect, uuid: str, *, name: str) -> ImageSiz
     with faults.translated():
         volume = find(connection, uuid, name)
         _, capacity, allocation = volume.info()
-        physical = _physical(volume, int(capacity))
+        size = physical(volume, int(capacity))
         description = volume.XMLDesc(0)
     return ImageSizes(
-        size=physical,
+        size=size,
         capacity=int(capacity),
         allocation=int(allocation),
         key=str(volume.key()),
@@ -26,7 +26,7 @@ def measure(connection: libvirt.virConnect, uuid: str, *, name: str) -> ImageSiz
     )
 
 
-def _physical(volume: libvirt.virStorageVol, capacity: int) -> int:
+def physical(volume: libvirt.virStorageVol, capacity: int) -> int:
     """Bytes of the file itself, which a format's header and holes make another than all others."""
     try:
         return int(volume.infoFlags(libvirt.VIR_STORAGE_VOL_GET_PHYSICAL)[2])

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import libvirt
 
 from kvmweb.core.readiness import Finding, Readiness, Verdict
-from kvmweb.hypervisor import connections, faults, hosts
+from kvmweb.hypervisor import connections, faults, guestfs, hosts
 
 RUN = Path("/run/libvirt")
 SOCKETS = ("libvirt-sock", "virtqemud-sock")
@@ -184,6 +184,7 @@ def _is_open_to_hypervisor(found: os.stat_result) -> bool:
 def _programs() -> Iterator[Finding]:
     yield _check("qemu", any(map(_has_program, EMULATORS)))
     yield _check("qemu-img", _has_program("qemu-img"))
+    yield _check("inside", guestfs.is_here(), is_fatal=False)
 
 
 def _services(run: Path) -> Iterator[Finding]:

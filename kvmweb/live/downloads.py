@@ -73,14 +73,8 @@ async def _give(scope: Scope, receive: Receive, send: Send, found: re.Match[str]
         if actor is None:
             return False
         about = await desk(downloads.measure, actor, ref, volume)
-        part = _part(transfers.headers(scope), about)
+        part = await begin(scope, send, about)
         if part is None:
-            await _send_head(send, 416, [(b"content-range", b"bytes */%d" % about.size)])
-            await send({"type": "http.response.body", "body": b""})
-            return True
-        if scope["method"] == "HEAD" or not part.length:
-            await _send_head(send, 200 if part.is_whole else 206, _described(about, part))
-            await send({"type": "http.response.body", "body": b""})
             return True
         line = await desk(downloads.open_, actor, ref, volume, part.start, part.length)
     except ValueError:
@@ -89,8 +83,21 @@ async def _give(scope: Scope, receive: Receive, send: Send, found: re.Match[str]
         if has_ticket:
             await transfers.refuse(send, problem)
         return has_ticket
-    await _flow(actor, ref, line, receive, send, about, part)
+    await flow(Guarded(actor, ref, "volume.download"), line, receive, send, about, part)
     return True
+
+
+async def begin(scope: Scope, send: Send, about: Download) -> Part | None:
+    """What of it is asked for; None when no data is, and the answer was given."""
+    part = _part(transfers.headers(scope), about)
+    if part is None:
+        await _send_head(send, 416, [(b"content-range", b"bytes */%d" % about.size)])
+    elif scope["method"] == "HEAD" or not part.length:
+        await _send_head(send, 200 if part.is_whole else 206, _described(about, part))
+    else:
+        return part
+    await send({"type": "http.response.body", "body": b""})
+    return None
 
 
 async def _who(scope: Scope, ref: Ref, volume: UUID) -> Actor | None:
@@ -102,17 +109,17 @@ async def _who(scope: Scope, ref: Ref, volume: UUID) -> Actor | None:
     return actor
 
 
-async def _flow(
-    actor: Actor,
-    ref: Ref,
+async def flow(
+    guarded: Guarded,
     line: socket.socket,
     receive: Receive,
     send: Send,
     about: Download,
     part: Part,
 ) -> None:
+    """These bytes from the worker's frames, until all came, the reader left, or the right went."""
     line.setblocking(False)
-    with line, Guarded(actor, ref, "volume.download") as guarded:
+    with line, guarded:
         await _send_head(send, 200 if part.is_whole else 206, _described(about, part))
         pump = asyncio.ensure_future(_pump(line, send, part.length))
         leaving = asyncio.ensure_future(_until_left(receive))

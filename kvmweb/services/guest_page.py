@@ -14,7 +14,7 @@ from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import hardware, power, power_line, present, sight, snapshots
+from kvmweb.services import hardware, inside, power, power_line, present, sight, snapshots
 from kvmweb.services.guard import guarded
 from kvmweb.services.power_line import Outcome
 from kvmweb.store.models import AuditEntry
@@ -56,6 +56,7 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         asked=_asked(actor, ref),
         snapshots=snapshots.lines(actor, guest, host),
         disks=_disks(actor, guest, is_up=host is not None and host.is_up),
+        inside=inside.obstacle(actor, ref, is_active=GuestState(guest.state).is_active, host=host),
         hardware=hardware.of_guest(actor, guest, host),
     )
 

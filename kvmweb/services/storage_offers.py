@@ -71,6 +71,12 @@ def _still(facts: Facts) -> Obstacle:
     return _volume("clone")(facts) or (Obstacle.VOLUME_RUNNING if is_written else Obstacle.NONE)
 
 
+def _looked_at(facts: Facts) -> Obstacle:
+    """Its bytes come as a download's; while a guest runs with it they belong to that guest."""
+    is_running = any(user.is_active for user in facts.users.seen)
+    return _volume("download")(facts) or (Obstacle.VOLUME_USED_NOW if is_running else Obstacle.NONE)
+
+
 OF_POOL: dict[str, Judgement] = {
     "pool.start": _stopped,
     "pool.stop": _active,
@@ -85,6 +91,7 @@ OF_POOL: dict[str, Judgement] = {
 OF_VOLUME: dict[str, Judgement] = {
     "volume.attach": _active,
     "volume.download": _volume("download"),
+    "volume.inspect": _looked_at,
     "volume.resize": _volume("resize"),
     "volume.clone": _still,
     "volume.wipe": _unused("wipe"),

@@ -58,6 +58,8 @@ _DETAILS: dict[str, Text] = {
     "give": _("grant given"),
     "move": _("disk moved"),
     "revoke": _("grant taken back"),
+    "download": _("file downloaded"),
+    "end": _("closed"),
     "save-role": _("role changed"),
     "remove-role": _("role removed"),
 }

@@ -172,6 +172,11 @@ class GuestPage:
         return messages.obstacle(Offer("guest.disks", self.details.disks))
 
     @property
+    def no_inside(self) -> str:
+        """Why nobody can look inside its disks now; empty when one can."""
+        return messages.obstacle(Offer("guest.inspect", self.details.inside))
+
+    @property
     def no_edit(self) -> str:
         """Why nothing else of it can be changed; empty when it can."""
         return self.by_verb["guest.edit"].reason if "guest.edit" in self.by_verb else ""

@@ -150,6 +150,16 @@ OBSTACLES: dict[str, Text] = {
         "The pool has no stored definition. It is gone when it stops."
     ),
     offers.Obstacle.VOLUME_USED: _("It is in use. Take it away from its users first."),
+    offers.Obstacle.VOLUME_USED_NOW: _("A running guest has it. Shut the guest down first."),
+    offers.Obstacle.INSIDE_FORMAT: _(
+        "Only raw and qcow2 disks can be looked into. Clone it to one of these formats first."
+    ),
+    offers.Obstacle.INSIDE_ENCRYPTED: _(
+        "The image is encrypted as a whole: nobody can look inside without its key."
+    ),
+    offers.Obstacle.INSIDE_CHAIN: _(
+        "It builds on something that is in no active pool of this host: that is never opened."
+    ),
     offers.Obstacle.VOLUME_RUNNING: _("A running guest writes to it. Shut the guest down first."),
     offers.Obstacle.NETWORK_ACTIVE: _("The network is started already."),
     offers.Obstacle.NETWORK_INACTIVE: _("The network is stopped. Start it first."),

@@ -41,6 +41,14 @@ _WORDS: dict[str, tuple[Text, Text, Text]] = {
         _("Disks cannot be made: qemu-img is missing"),
         _("Install it: apt-get install qemu-utils"),
     ),
+    "inside": (
+        _("Disks can be looked into (libguestfs)"),
+        _("Disks cannot be looked into: libguestfs is missing"),
+        _(
+            "Install it: apt-get install libguestfs-tools (Debian, Ubuntu), or dnf install "
+            "libguestfs /usr/bin/qemu-storage-daemon (Fedora). Optional."
+        ),
+    ),
     "libvirt": (_("libvirt answers"), "", ""),
     "libvirt-denied": (
         "",
@@ -149,7 +157,7 @@ _STATES: dict[Verdict, State] = {
     Verdict.LIMITED: State(_("Limited"), "warn", "warn"),
     Verdict.BAD: State(_("To put right"), "bad", "bad"),
 }
-_OPTIONAL = frozenset({"iommu", "secure-guests", "uefi"})
+_OPTIONAL = frozenset({"iommu", "secure-guests", "uefi", "inside"})
 """What few hosts need: its lack is told, but nothing to worry about."""
 _LACKING = State(_("Optional"), "info", "info")
 _ORDER = (Verdict.BAD, Verdict.LIMITED, Verdict.GOOD)

@@ -246,6 +246,8 @@ class VolumePage:
     path: str = ""
     """As the host sees it, in one line."""
     may_download: bool = False
+    inside: Control | None = None
+    """The way to a look inside it."""
 
     @property
     def commands(self) -> dict[str, str]:
@@ -283,6 +285,10 @@ def page(
         path=plain.line(row.record.path, PATH_MAX),
         controls=tuple(
             _control(pool, row, offer, details) for offer in offered if offer.verb in _SHOWN
+        ),
+        inside=next(
+            (_control(pool, row, it, details) for it in offered if it.verb == "volume.inspect"),
+            None,
         ),
         may_download=not row.lock
         and any(it.verb == "volume.download" and it.is_possible for it in offered),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from kvmweb.core import topics
+from kvmweb.core import refs, topics
 from kvmweb.core.records import GuestState
 from kvmweb.core.topics import Notice
 from kvmweb.hub import mirror
@@ -258,3 +258,14 @@ def test_parts_of_a_host_that_was_removed_are_forgotten(writer: Writer) -> None:
     writer.apply([devices("a")])
     mirror.forget("east")
     assert not HostPart.objects.exists()
+
+
+def test_a_look_is_told_to_its_own_readers_and_changes_nothing(writer: Writer) -> None:
+    before = Revision.current()
+    volume = refs.volume("east", plain.uuid(1), "disk")
+    told = writer.apply([{"type": "look", "id": volume.id}, {"type": "look", "id": volume.id}])
+    assert [(it.topic, it.ref) for it in told] == [
+        (f"looks.{volume.host}", str(volume)),
+        (f"look.{volume.host}.{volume.id}", str(volume)),
+    ]
+    assert Revision.current() == before

@@ -43,7 +43,9 @@ def cast(settings: Any) -> dict[str, int]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     drive = DiskRecord("sda", "sata", "cdrom", "", "raw")
     first = plain.snapshot("first")
-    mirrored(1, host="east", disks=(drive,), snapshots=1, snapshot_tree=(first,), xml=RNG_XML)
+    disk = DiskRecord("vda", "virtio", "disk", "/images/disk", "qcow2")
+    kept = {"snapshots": 1, "snapshot_tree": (first,)}
+    mirrored(1, host="east", disks=(drive, disk), **kept, xml=RNG_XML)
     mirrored(9, host="east", bin={"name": "guest9", "at": 1.0})
     held(21, "disk", host="east")
     with_network(3, host="east")
