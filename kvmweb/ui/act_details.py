@@ -46,7 +46,6 @@ NAMES: dict[str, Text] = {
     "file_system": _("File system"),
     "name": _("Name"),
     "volume": _("Volume"),
-    "disk": _("Disk"),
     "source": _("Source"),
     "delete": _("Volume deleted"),
     "part": _("Part"),
