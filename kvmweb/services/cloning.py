@@ -99,15 +99,13 @@ def clone(
     wrong = {**renaming.name_faults(ref.host, name), **(cloud_seeds.faults(cloud) if cloud else {})}
     chosen = _chosen(found, ways, wrong)
     rights = Rights.of(actor, ref)
-    own = _seeds(found) if cloud else set()
-    disks = [
-        it for it in _disks(found, chosen, name, pool, rights, wrong) if it["target"] not in own
-    ]
+    disks = _disks(found, chosen, name, pool, rights, wrong)
+    if cloud:
+        disks = [it for it in disks if it["target"] not in _seeds(found)]
     seed = _seed(disks, name, rights, wrong) if cloud else None
     if wrong:
         raise Invalid(fields=wrong)
-    made = str(uuids.uuid4())
-    running = _running(ref)
+    made, running = str(uuids.uuid4()), _running(ref)
     for disk in disks:
         disk["is_live"] = bool(running) and _is_written(found, disk)
     answers = cloud_seeds.files(cloud, name, copy=made) if cloud else None
