@@ -19,7 +19,7 @@ from kvmweb.core import errors, inside
 from kvmweb.core.inside import Entry, File, FileSystem, Folder
 from kvmweb.hypervisor.guestfs import Handle, Stat
 
-ENTRIES_MAX = 1000
+ENTRIES_MAX = 500
 """Names of a folder that are shown, the first by name; the rest is counted."""
 NAME_MAX = 4096
 DEVICES_MAX = 64

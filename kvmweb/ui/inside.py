@@ -220,7 +220,8 @@ def missing() -> str:
 def _ended(look: Look) -> str:
     if look.state is not LookState.ENDED:
         return ""
-    return str(_ENDED.get(look.detail) or _ENDED.get(look.problem) or _ENDED["fault"])
+    code = look.detail if look.problem == "cancelled" else look.problem
+    return str(_ENDED.get(code, _ENDED["fault"]))
 
 
 def _not_there(shown: Shown) -> str:

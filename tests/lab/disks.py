@@ -24,7 +24,7 @@ ODD = [
     "\u202egnp.exe".encode(),
 ]
 """Names that have troubled somebody somewhere."""
-MANY = 1300
+MANY = 700
 """Files in the folder `many`."""
 BIG = os.urandom(3 * MIB + 17)
 """What is in `/big.bin`."""
