@@ -15,6 +15,7 @@ from kvmweb.core import errors
 
 SPACES = ("mnt", "net", "pid", "uts", "ipc")
 COMMAND_S = 15.0
+LONG_S = 60.0
 NET_ADMIN, SYS_ADMIN = 12, 21
 """Source: linux/capability.h."""
 _DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -48,12 +49,12 @@ class Place:
         except OSError:
             return ""
 
-    def said(self, *command: str) -> str:
+    def said(self, *command: str, timeout_s: float = COMMAND_S) -> str:
         """What a command prints. Raises Fault with its words when it fails or takes too long."""
         try:
             done = subprocess.run(
                 [*self.enter, *command], capture_output=True, text=True, check=False,
-                timeout=COMMAND_S, stdin=subprocess.DEVNULL,
+                timeout=timeout_s, stdin=subprocess.DEVNULL,
                 env={**os.environ, "LC_ALL": "C", "PATH": self.search},
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:

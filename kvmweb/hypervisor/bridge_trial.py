@@ -23,6 +23,7 @@ from kvmweb.core import errors
 from kvmweb.core.bridges import (
     DELETE,
     DETACH,
+    FAILED,
     KEPT,
     ON_TRIAL,
     RETURNED,
@@ -30,7 +31,7 @@ from kvmweb.core.bridges import (
     SWITCHING,
     Trial,
 )
-from kvmweb.hypervisor.bridge_place import Place
+from kvmweb.hypervisor.bridge_place import LONG_S, Place
 from kvmweb.hypervisor.bridge_ways import Plan, Wish
 
 FOLDER = "/var/lib/kvmweb-network"
@@ -78,7 +79,10 @@ def begin(place: Place, wish: Wish, plan: Plan, back_s: int) -> Trial:
 
 
 def settle(place: Place, name: str, *, is_kept: bool) -> Trial:
-    """Keep it, or have the former state back at once. Raises WrongState, NotFound."""
+    """Keep it, or have the former state back at once.
+
+    Raises: WrongState, NotFound, Fault where it cannot be made to last: then it returned.
+    """
     trial = read(place)
     if trial is None or trial.id != name:
         raise errors.NotFound("no such change")
@@ -92,10 +96,13 @@ def settle(place: Place, name: str, *, is_kept: bool) -> Trial:
         (folder / "settled").mkdir()
     except FileExistsError:
         raise errors.WrongState(RETURNING, state=RETURNING) from None
+    if (folder / "kept").exists():
+        try:
+            place.said("sh", f"{FOLDER}/{name}/kept")
+        except errors.Fault:
+            _undo(place, folder, FAILED)
+            raise
     (folder / "outcome").write_text(KEPT)
-    lines = folder / "kept"
-    if lines.exists():
-        place.said("sh", f"{FOLDER}/{name}/kept")
     return replace(trial, state=KEPT)
 
 
@@ -111,8 +118,9 @@ def read(place: Place) -> Trial | None:
     folder = base / name
     state = _state(folder)
     is_over = time.time() > plain["ends_at"] + GRACE_S or boot != _boot(place)
-    if state in (SWITCHING, ON_TRIAL) and is_over and not _is_watched(place, name):
-        _return(place, folder, name)
+    if state in (SWITCHING, ON_TRIAL, RETURNING) and is_over and not _is_watched(place, name):
+        (folder / "settled").mkdir(exist_ok=True)
+        _undo(place, folder, RETURNED)
         state = _state(folder)
     trial = Trial(**{**plain, "state": state, "log": _log(folder)})
     return trial if trial.is_open or time.time() < trial.ends_at + SHOWN_S else None
@@ -158,7 +166,7 @@ def _store(place: Place, folder: Path, plan: Plan, at_last: str) -> None:
     undoing = [*plan.back_before, *puts_back, *plan.back_after, at_last]
     (folder / "back").write_text("\n".join([_head(place) + "set -x", *undoing, ""]))
     if plan.kept:
-        (folder / "kept").write_text("\n".join([_head(place), *plan.kept, ""]))
+        (folder / "kept").write_text("\n".join([_head(place) + "set -e", *plan.kept, ""]))
 
 
 def _addresses_again(place: Place, wish: Wish) -> str:
@@ -197,13 +205,10 @@ def _start(place: Place, script: str, unit: str) -> None:
     )  # fmt: skip
 
 
-def _return(place: Place, folder: Path, name: str) -> None:
-    try:
-        (folder / "settled").mkdir()
-    except FileExistsError:
-        return
-    (folder / "outcome").write_text(RETURNED)
-    place.said("sh", "-c", f"sh {FOLDER}/{name}/back >>{FOLDER}/{name}/log 2>&1 || true")
+def _undo(place: Place, folder: Path, outcome: str) -> None:
+    there = f"{FOLDER}/{folder.name}"
+    (folder / "outcome").write_text(outcome)
+    place.said("sh", "-c", f"sh {there}/back >>{there}/log 2>&1 || true", timeout_s=LONG_S)
     (folder / "ended").touch()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import libvirt
@@ -21,6 +22,8 @@ from kvmweb.hypervisor import (
 from kvmweb.hypervisor.bridge_place import Place
 from kvmweb.hypervisor.bridge_ways import Plan, Way, Wish
 
+log = logging.getLogger(__name__)
+
 _TAPS = ("vnet", "macvtap", "tap")
 BACK_LEAST_S, BACK_MOST_S = 2, 600
 
@@ -36,7 +39,7 @@ def read(connection: libvirt.virConnect, uri: str) -> BridgesRecord:
     if not bridge_place.may_change(place):
         return BridgesRecord(obstacle="no-right")
     trial = bridge_trial.read(place)
-    ways = {way.key: way.held(place) for way in _ways(connection, uri) if way.is_there(place)}
+    ways = _held(place, _ways(connection, uri))
     if not ways:
         return BridgesRecord(obstacle="no-tool", trial=trial)
     addresses = interfaces.sight(uri).addresses()
@@ -129,6 +132,18 @@ def _ways(connection: libvirt.virConnect, uri: str) -> tuple[Way, ...]:
         bridge_nm,
         bridge_ifupdown,
     )
+
+
+def _held(place: Place, ways: tuple[Way, ...]) -> Held:
+    """Of the tools that are there; one that stumbles over its own files changes nothing."""
+    found: Held = {}
+    for way in ways:
+        try:
+            if way.is_there(place):
+                found[way.key] = way.held(place)
+        except errors.Problem as problem:
+            log.warning("%s does not say what it sets up: %s", way.key, problem)
+    return found
 
 
 def _port(ways: Held, card: _Card, addresses: tuple[str, ...]) -> HostPort:

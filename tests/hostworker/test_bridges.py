@@ -2,73 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kvmweb.core.errors import Busy, Conflict, Exists, Invalid, NotFound, WrongState
 from tests.hostworker.process import Listener, WorkerProcess, wait_for
+from tests.hostworker.sites import Site
 from tests.lab import ifupdown
 from tests.lab.host import LabHost
 
 pytestmark = pytest.mark.lab
-
-
-class Site:
-    """A lab whose eth0 is set up by ifupdown, and a worker that may change it."""
-
-    def __init__(self, lab: LabHost, etc: Path, worker: WorkerProcess, heard: Listener) -> None:
-        self.lab, self.etc, self.worker, self.heard = lab, etc, worker, heard
-        self.before = self.file
-
-    @property
-    def file(self) -> str:
-        return (self.etc / "interfaces").read_text()
-
-    def links(self) -> dict[str, str]:
-        """Interface to its addresses."""
-        lines = self.lab.inside("ip", "-o", "-4", "addr").splitlines()
-        return {it.split()[1]: it.split()[3] for it in lines}
-
-    def exists(self, name: str) -> bool:
-        return name in self.lab.inside("ls", "/sys/class/net").split()
-
-    def is_reached(self) -> bool:
-        """From outside, over the wire: its libvirt answers there."""
-        with socket.socket() as line:
-            line.settimeout(1)
-            return line.connect_ex((self.lab.address, 16509)) == 0
-
-    def begin(self, act: str, bridge: str, device: str = "", back_s: int = 40) -> str:
-        """The change, as soon as it is asked for; its id."""
-        args = {"act": act, "bridge": bridge, "device": device}
-        plan = self.worker.call("host.network_plan", **args)
-        trial = self.worker.call("host.network", **args, digest=plan["digest"], back_s=back_s)
-        return str(trial["id"])
-
-    def wait(self, state: str, timeout_s: float = 30) -> dict[str, Any]:
-        wait_for(lambda: self.trial()["state"] == state, timeout_s, lambda: str(self.trial()))
-        return self.trial()
-
-    def trial(self) -> dict[str, Any]:
-        """What the worker said of it last."""
-        frames = [it for _, it in self.heard.frames if it.get("part") == "bridges"]
-        return (frames[-1]["record"]["trial"] if frames else None) or {"state": ""}
-
-    def keep(self, trial: str, is_kept: bool = True) -> None:
-        self.worker.call("host.network_settle", trial=trial, is_kept=is_kept)
-
-    def change(self, act: str, bridge: str, device: str = "") -> None:
-        """Done and kept."""
-        trial = self.begin(act, bridge, device)
-        self.wait("trial")
-        self.keep(trial)
-        self.wait("kept")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +84,24 @@ def test_the_former_state_returns_also_when_the_worker_was_killed(site: Site) ->
     wait_for(lambda: not site.exists("br0"), 30, "the bridge is still there")
     wait_for(lambda: site.file == site.before, 10, "the file is not what it was")
     wait_for(site.is_reached, 20, "the host is not reached")
+
+
+def test_what_a_host_that_went_down_left_open_returns_when_it_is_looked_at_again(
+    site: Site, start_worker: Callable[[str], WorkerProcess]
+) -> None:
+    trial = site.begin("create", "br0", "eth0", back_s=60)
+    site.wait("trial")
+    site.worker.stop()
+    folder = site.lab.folder / ifupdown.PLACES[ifupdown.STATE] / trial
+    site.lab.inside("kill", "-9", site.watcher(trial))  # as if the power failed
+    told = json.loads((folder / "trial").read_text())
+    (folder / "trial").write_text(json.dumps({**told, "boot": "another"}))
+    assert site.exists("br0")
+    start_worker(site.lab.uri)
+    wait_for(lambda: (folder / "ended").exists(), 30, "nothing was taken back")
+    assert not site.exists("br0")
+    assert site.file == site.before
+    assert site.is_reached()
 
 
 def test_a_change_that_fails_is_taken_back_at_once(site: Site) -> None:

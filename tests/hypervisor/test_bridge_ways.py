@@ -1,7 +1,7 @@
 """Bridges by NetworkManager, netplan and libvirt: what each would do, and what it would undo.
 
-netplan's own generator reads what we write. The others' lines are held as they are: neither
-NetworkManager nor libvirt's netcf runs where these tests do.
+netplan's own generator reads what we write; NetworkManager itself is asked in the worker's tests.
+libvirt's netcf runs nowhere any more: its lines are held as they are.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def test_networkmanager_is_at_boot_as_before_until_it_is_kept(place: Place) -> N
     assert settings["autoconnect"] == dict(zip(port[3::2], port[4::2], strict=False))["autoconnect"]
     assert settings["autoconnect"] == "no"
     assert plan.back_after[-1].endswith("connection up 11111111-aaaa")
-    assert plan.kept[-1] == "nmcli connection modify 11111111-aaaa connection.autoconnect no"
+    old = "nmcli connection modify 11111111-aaaa connection.autoconnect no || true"
+    assert plan.kept[-1] == old
     assert not plan.files
 
 
@@ -151,7 +152,9 @@ def test_networkmanager_gives_the_settings_back_when_a_bridge_is_deleted(place: 
     assert "ipv4.method auto" in plan.after[0]
     assert "ifname eth0" in plan.after[0]
     assert plan.kept[-1] == "nmcli connection delete 22222222-bbbb 11111111-aaaa"
-    assert plan.back_after[-1].endswith("connection up 22222222-bbbb")
+    assert [line.split()[-1] for line in plan.back_after] == [
+        "kvmweb-eth0", "22222222-bbbb", "11111111-aaaa",
+    ]  # fmt: skip
 
 
 def test_libvirts_transaction_is_begun_committed_and_rolled_back(place: Place) -> None:
