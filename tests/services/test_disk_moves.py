@@ -14,6 +14,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Invalid
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.refs import Ref
+from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import disk_moves, job_worker, jobs
 from kvmweb.store.models import CustomRole, Grant, Job, RightsEpoch
@@ -212,10 +213,11 @@ def test_what_cannot_be_moved_says_why(shop: Workshop, admin: Actor, other: str)
     shop.lab.forget(shop.lab.virsh("domuuid", "second"))
     shop.see(lambda: not mirror.Guest.objects.filter(name="second", is_gone=False).exists())
     assert disk_moves.ask(admin, ref, "vda").obstacles == ()
-    shop.lab.virsh("snapshot-create-as", ref.id, "before")
+    kept = {"uuid": ref.id, "name": "before"}
+    client.call("east", "guest.snapshot", disks={"vda": "internal"}, **kept)
     shop.see(lambda: shop.record(ref).snapshots == 1)
     assert "has snapshots" in refused(admin, ref, other)
-    shop.lab.virsh("snapshot-delete", ref.id, "before")
+    client.call("east", "guest.snapshot_delete", **kept)
     shop.see(lambda: shop.record(ref).snapshots == 0)
     with pytest.raises(Invalid) as caught:
         disk_moves.move(admin, ref, "vda", pool=shop.pool)
