@@ -9,7 +9,7 @@ _CONSOLE = {"guest.view", "console.watch", "console.drive"}
 _POWER = {
     "guest.start", "guest.shutdown", "guest.reboot", "guest.reset", "guest.destroy",
     "guest.suspend", "guest.resume", "guest.save", "guest.discard", "guest.nmi", "job.view",
-    "host.details",
+    "host.details", "guest.agent", "guest.thaw", "guest.trim", "guest.time",
 }  # fmt: skip
 _POOLS = {
     "pool.create", "pool.start", "pool.stop", "pool.autostart", "pool.refresh", "pool.edit",
@@ -48,7 +48,7 @@ _NETWORK = {
 _EDIT = {
     "guest.autostart", "guest.describe", "guest.disks", "guest.definition", "guest.edit",
     "guest.snapshot", "guest.revert", "guest.snapshot_delete",
-    "guest.rename",
+    "guest.rename", "guest.password", "guest.keys", "guest.freeze",
 }  # fmt: skip
 """Not guest.xml: raw XML is root on the host."""
 
@@ -77,6 +77,7 @@ ROLES: dict[str, frozenset[str]] = {
     "auditor": frozenset(
         _SEE
         | {"audit.view", "people.view", "job.view", "guest.definition", "host.details"}
+        | {"guest.agent"}
         | {"network.definition", "nwfilter.view"}
     ),
     "project-owner": frozenset(

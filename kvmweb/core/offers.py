@@ -25,6 +25,8 @@ class Obstacle(StrEnum):
     SAVED_STATE = "saved-state"
     NO_SAVED_STATE = "no-saved-state"
     NO_AGENT = "no-agent"
+    FROZEN = "frozen"
+    NOT_FROZEN = "not-frozen"
     NO_SCREEN = "no-screen"
     NO_SERIAL = "no-serial"
     NOT_SUPPORTED = "not-supported"

@@ -56,6 +56,11 @@ def console(guest: Ref) -> str:
     return f"console.{guest.host}.{guest.id}"
 
 
+def agent(guest: Ref) -> str:
+    """What the agent in this guest said last."""
+    return f"agent.{guest.host}.{guest.id}"
+
+
 def job(job_id: object) -> str:
     """The steps of one job; that it began or ended is told on JOBS as well."""
     return f"job.{job_id}"

@@ -15,6 +15,8 @@ from kvmweb.hostworker.publisher import Kind
 from kvmweb.hostworker.server import Reply
 from kvmweb.hypervisor import (
     actions,
+    agent,
+    agent_acts,
     bins,
     boot_order,
     bridges,
@@ -188,6 +190,20 @@ COPIES: dict[str, Act] = {
     "guest.mirror_stop": Act(live_copies.stop, SNAPSHOT_LINES, "guest", changed, takes_turn=True),
 }
 
+AGENT_READS = Purpose("agent-reads", 3)
+AGENT_ACTS = Purpose("agent-acts", 3)
+"""What a silent agent keeps waiting is never a guest's power: lines, and a turn, of their own."""
+AGENTS: dict[str, Act] = {
+    "agent.read": Act(agent.read, AGENT_READS, takes_turn=True),
+    "agent.keys": Act(agent_acts.keys, AGENT_READS, takes_turn=True),
+    "agent.password": Act(agent_acts.set_password, AGENT_ACTS, answers=nothing, takes_turn=True),
+    "agent.change_keys": Act(agent_acts.change_keys, AGENT_ACTS, answers=nothing, takes_turn=True),
+    "agent.freeze": Act(agent_acts.freeze, AGENT_ACTS, takes_turn=True),
+    "agent.thaw": Act(agent_acts.thaw, AGENT_ACTS, takes_turn=True),
+    "agent.trim": Act(agent_acts.trim, AGENT_ACTS, answers=nothing, takes_turn=True),
+    "agent.time": Act(agent_acts.set_time, AGENT_ACTS, answers=nothing, takes_turn=True),
+}
+
 
 def _pool(work: Work) -> Act:
     return Act(work, STORAGE, "pool", changed, takes_turn=True)
@@ -263,6 +279,7 @@ CATALOGUE: dict[str, Act] = {
     **CREATION,
     **SNAPSHOTS,
     **COPIES,
+    **AGENTS,
     **POOLS,
     **VOLUMES,
     **NETWORKS,

@@ -13,6 +13,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.errors import NotFound
 from kvmweb.core.refs import Ref
 from kvmweb.core.topics import Notice
+from kvmweb.live.agent import AgentRegion
 from kvmweb.live.regions import Part, Picture, Region, part, shows
 from kvmweb.services import guest_page
 from kvmweb.ui import guest_page as face
@@ -66,4 +67,5 @@ class GuestPageRegion:
 
 @shows(r"/guests/(?P<host>[a-z0-9-]+)/(?P<uuid>[0-9a-f-]{36})/")
 def _page(found: re.Match[str], _query: QueryDict) -> list[Region]:
-    return [GuestPageRegion(refs.guest(found["host"], found["uuid"]))]
+    ref = refs.guest(found["host"], found["uuid"])
+    return [GuestPageRegion(ref), AgentRegion(ref)]

@@ -12,7 +12,14 @@ from collections.abc import Callable
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
-from kvmweb.services import bins, image_library, jobs, uploads, uploads_line
+from kvmweb.services import (
+    bins,
+    freezes,
+    image_library,
+    jobs,
+    uploads,
+    uploads_line,
+)
 from kvmweb.services.marks import internal
 
 log = logging.getLogger(__name__)
@@ -21,6 +28,7 @@ Chore = Callable[[], None]
 
 CHORES: tuple[tuple[float, Chore], ...] = (
     (10.0, jobs.sweep),
+    (3.0, freezes.sweep),
     (60.0, uploads_line.sweep),
     (30.0, image_library.read_new),
     (300.0, uploads.sweep),

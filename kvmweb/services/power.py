@@ -228,6 +228,18 @@ TABLE: dict[str, Power] = {
         Power("guest.delete", "guest.delete", "guest.delete", _to_keep),
     )
 }
+AGENT: dict[str, Power] = {
+    power.offer: power
+    for power in (
+        Power("guest.password", "guest.password", "agent.password", _to_use_agent),
+        Power("guest.keys", "guest.keys", "agent.change_keys", _to_use_agent),
+        Power("guest.trim", "guest.trim", "agent.trim", _to_use_agent, 320.0),
+        Power("guest.time", "guest.time", "agent.time", _to_use_agent),
+        Power("guest.freeze", "guest.freeze", "agent.freeze", _to_use_agent),
+        Power("guest.thaw", "guest.thaw", "agent.thaw", _to_use_agent),
+    )
+}
+"""What the agent is asked for: offered on its card, not in the menus of lists."""
 POSITIONS = {"guest.autostart_on": "guest.autostart", "guest.autostart_off": "guest.autostart"}
 """Presses that are two positions of one offer."""
 RIGHTS = tuple(dict.fromkeys(power.right for power in TABLE.values()))

@@ -28,7 +28,8 @@ _IN_FORCE = frozenset(
         "guest.start", "guest.shutdown", "guest.reboot", "guest.reset", "guest.destroy",
         "guest.suspend", "guest.resume", "guest.save", "guest.discard", "guest.nmi",
         "guest.autostart", "guest.clone", "guest.delete", "console.watch", "console.drive",
-        "console.takeover", "guest.snapshot", "guest.snapshot_delete",
+        "console.takeover", "guest.snapshot", "guest.snapshot_delete", "guest.password",
+        "guest.keys", "guest.freeze", "guest.thaw", "guest.trim", "guest.time",
     }
 )  # fmt: skip
 """Acts on guests that leave the definition as it is."""

@@ -3,6 +3,7 @@
 from kvmweb.store.audit import AuditEntry
 from kvmweb.store.connections import KeyPair
 from kvmweb.store.consoles import Seat, Ticket
+from kvmweb.store.freezes import GuestFreeze
 from kvmweb.store.hosts import Host
 from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
@@ -16,6 +17,7 @@ __all__ = [
     "AuditEntry",
     "CustomRole",
     "Grant",
+    "GuestFreeze",
     "GuestVersion",
     "Host",
     "Image",

@@ -34,6 +34,13 @@ _GUEST_LINES: dict[str, str] = {
         " --set <template/> --config"
     ),
     "guest.untemplate": "metadata {guest} https://kvmweb.org/xmlns/template/1 --remove --config",
+    "guest.agent": "guestinfo {guest}",
+    "guest.freeze": "domfsfreeze {guest}",
+    "guest.thaw": "domfsthaw {guest}",
+    "guest.trim": "domfstrim {guest}",
+    "guest.time": "domtime {guest} --now",
+    "guest.password": "set-user-password {guest} USER PASSWORD",
+    "guest.keys": "set-user-sshkeys {guest} USER --file KEYS",
     "guest.definition": "dumpxml {guest}",
     "console.serial": "console {guest}",
 }

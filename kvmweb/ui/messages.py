@@ -136,6 +136,8 @@ OBSTACLES: dict[str, Text] = {
     offers.Obstacle.SAVED_STATE: _("A saved state is waiting. Start continues from it."),
     offers.Obstacle.NO_SAVED_STATE: _("There is no saved state."),
     offers.Obstacle.NO_AGENT: _("The guest agent is not connected."),
+    offers.Obstacle.FROZEN: _("Its file systems are frozen. Thaw them first."),
+    offers.Obstacle.NOT_FROZEN: _("Its file systems are not frozen."),
     offers.Obstacle.NO_SCREEN: _("The guest has no VNC screen."),
     offers.Obstacle.NO_SERIAL: _("The guest has no serial port."),
     offers.Obstacle.NOT_SUPPORTED: _("This host cannot do it."),

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.core import refs
 from kvmweb.core.errors import Invalid, Problem
-from kvmweb.services import descriptions, guest_page
+from kvmweb.services import agent, descriptions, guest_page
+from kvmweb.ui import agent as agent_face
 from kvmweb.ui import commands, links, xml_text
 from kvmweb.ui import guest_page as face
 from kvmweb.web import respond
@@ -24,6 +25,7 @@ PARTS = {
     "head": "guests/head.html",
     "snapshots": "guests/snapshots.html",
     "pending": "guests/pending_card.html",
+    "agent": "guests/agent_card.html",
     **dict.fromkeys(
         ("overview", "use", "description", "disks", "interfaces"), "guests/detail.html"
     ),
@@ -57,6 +59,7 @@ def detail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         raise Http404
     context = {
         "it": face.page(details),
+        "agent": agent_face.face(agent.card(request.actor, details.ref), details),  # type: ignore[attr-defined]
         "live_rev": details.rev,
         "ref": details.ref,
     }

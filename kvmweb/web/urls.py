@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from kvmweb.web import (
+    agent,
     bins,
     boot_order,
     bridges,
@@ -89,6 +90,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GUEST}describe/", guest_page.describe, name="guest_describe"),
     path(f"{GUEST}confirm/<slug:path>/", power.confirm, name="guest_confirm"),
     path(f"{GUEST}filter/", nwfilters.assign, name="guest_filter"),
+    *agent.urlpatterns,
     *media.urlpatterns,
     *cards.urlpatterns,
     *disks.urlpatterns,

@@ -8,6 +8,7 @@ import * as nav from "./nav.js";
 import * as order from "./order.js";
 import * as palette from "./palette.js";
 import * as tips from "./tips.js";
+import * as strength from "./strength.js";
 import * as toasts from "./toasts.js";
 
 live.start();
@@ -17,6 +18,7 @@ dialogs.start();
 menus.start();
 nav.start();
 palette.start();
+strength.start();
 tips.start();
 toasts.start();
 keys.start();

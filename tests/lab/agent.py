@@ -12,6 +12,7 @@ import hashlib
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ INIT = """#!/bin/busybox sh
   /bin/busybox sleep 1
   for port in /sys/class/virtio-ports/*; do
     [ "$(cat "$port/name")" = org.qemu.guest_agent.0 ] || continue
+    kind=$(tr ' ' '\\n' </proc/cmdline | sed -n 's/^guest\\.hostile=//p')
+    [ -z "$kind" ] || exec /agent/hostile "$kind" "/dev/${port##*/}"
     mkdir -p /var/run
     export PATH=/bin:/sbin
     exec /agent/ld.so --library-path /agent /agent/qemu-ga -p "/dev/${port##*/}" -l /run/ga.log
@@ -44,11 +47,26 @@ SHUTDOWN = """#!/bin/sh
 case " $* " in *" -r "*) act=reboot ;; *) act=poweroff ;; esac
 (sleep 1; "$act") &
 """
+CHPASSWD = """#!/bin/sh
+# Not the guest's passwords but a note of what was asked: busybox here knows none.
+read -r line
+grep -q "^${line%%:*}:" /etc/passwd || exit 1
+echo "$line $*" >/run/password
+"""
+HWCLOCK = """#!/bin/sh
+busybox hwclock "$@" || exit 0
+"""
+OS_RELEASE = """PRETTY_NAME="Tiny Linux 1 (lab)"
+NAME="Tiny Linux"
+ID=tiny
+VERSION_ID=1
+"""
+HOSTILE = Path(__file__).with_name("hostile_agent.sh")
 
 
 def initrd(image: Path) -> Path:
     """The image's own initrd and the agent's behind it, in one file; built once and kept."""
-    known = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    known = hashlib.sha256(Path(__file__).read_bytes() + HOSTILE.read_bytes()).hexdigest()[:12]
     target = image / f"initrd-agent-{known}.gz"
     with (image / "agent.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -64,7 +82,14 @@ def _contents() -> Iterator[tuple[str, int, bytes]]:
     for folder in ("agent", "sbin"):
         yield folder, stat.S_IFDIR | 0o755, b""
     yield "agent/init", stat.S_IFREG | 0o755, INIT.encode()
-    yield "sbin/shutdown", stat.S_IFREG | 0o755, SHUTDOWN.encode()
+    for folder in ("var", "var/run", "etc"):
+        yield folder, stat.S_IFDIR | 0o755, b""
+    for name, text in (
+        ("agent/hostile", HOSTILE.read_text()), ("sbin/shutdown", SHUTDOWN),
+        ("sbin/chpasswd", CHPASSWD), ("sbin/hwclock", HWCLOCK), ("etc/os-release", OS_RELEASE),
+    ):  # fmt: skip
+        yield name, stat.S_IFREG | 0o755, text.encode()
+    yield "var/run/utmp", stat.S_IFREG | 0o644, _signed_in("lab", 1_700_000_000)
     with tempfile.TemporaryDirectory(prefix="agent-") as scratch:
         tree = Path(scratch)
         tree.chmod(0o755)
@@ -74,6 +99,16 @@ def _contents() -> Iterator[tuple[str, int, bytes]]:
             _run("dpkg-deb", "-x", str(found), str(tree / "tree"))
             found.unlink()
         yield from _program(tree / "tree")
+
+
+def _signed_in(name: str, since: int) -> bytes:
+    """Who is at work in the guest. Source: utmp(5), struct utmp of 64 bit Linux."""
+    entry = struct.pack(
+        "<hxxi32s4s32s256shhiii16s20x", 7, 1, b"ttyS0", b"s0", name.encode(), b"", 0, 0, 0,
+        since, 0, b"",
+    )  # fmt: skip
+    assert len(entry) == 384
+    return entry
 
 
 def _program(tree: Path) -> Iterator[tuple[str, int, bytes]]:

@@ -16,7 +16,8 @@ class GuestOptions:
     memory_mib: 72 is the least that boots; 64 hangs.  serials: number of serial ports.
     deaf: ignores the power button.  busy: works a little now and then.
     disk: path of a qcow2 as the lab host sees it.  extra: more XML for <devices>.
-    agent: a guest agent runs in it; needs 112 MiB.
+    agent: a guest agent runs in it; needs 112 MiB. hostile: instead of it something that misuses
+    its channel, of this kind: see hostile_agent.sh.
     kernel: False leaves out kernel and initrd, so that nothing boots.
     """
 
@@ -32,6 +33,7 @@ class GuestOptions:
     deaf: bool = False
     busy: bool = False
     agent: bool = False
+    hostile: str = ""
     kernel: bool = True
     uuid: str = ""
     on_reboot: str = "restart"
@@ -47,6 +49,7 @@ def command_line(name: str, options: GuestOptions) -> str:
     words = ["console=tty0", "console=ttyS0", "no_timer_check", "quiet", f"guest.name={host}"]
     words += ["guest.deaf"] * options.deaf + ["guest.busy"] * options.busy
     words += ["guest.nodhcp"] * (not options.network) + ["rdinit=/agent/init"] * options.agent
+    words += [f"guest.hostile={options.hostile}"] * bool(options.hostile)
     return " ".join([*words, *options.switches, options.cmdline]).strip()
 
 

@@ -27,7 +27,7 @@ from tests.services.stage import mirrored, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 there = sync_to_async(lambda work: work(), thread_sensitive=True)
-PARTS = ("head", "overview", "use", "description", "disks", "interfaces", "snapshots")
+PARTS = ("head", "overview", "use", "description", "disks", "interfaces", "snapshots", "agent")
 _ONE_REQUEST = re.compile(r'<input type="hidden" name="csrfmiddlewaretoken" value="[^"]*">')
 
 
@@ -164,3 +164,18 @@ async def test_a_grant_removed_takes_the_page_away(opened: OpenPage) -> None:
     async with asyncio.timeout(5):
         while "This guest is gone" not in parser.tostring(opened.page.root).decode():
             await opened.follow()
+
+
+async def test_whoever_looks_has_the_agent_asked_and_its_answer_is_pushed(
+    opened: OpenPage,
+) -> None:
+    """There is no worker here: the answer is that there is none."""
+    facts = {"name": "web01", "state": GuestState.RUNNING, "has_agent_channel": True}
+    await happens(plain.guest(1, **facts, is_agent_connected=True))
+    async with asyncio.timeout(10):
+        while "Does not answer" not in opened.look(opened.page)["agent"]:
+            await opened.follow()
+    assert opened.look(opened.page) == await there(opened.fresh)
+    await happens(plain.guest(1, **facts, is_agent_connected=False))
+    await opened.follow()
+    assert "apt install qemu-guest-agent" in opened.look(opened.page)["agent"]

@@ -184,7 +184,12 @@ def lasting(value: Any) -> str:
     moment = _moment(value)
     if moment is None:
         return "–"
-    seconds = max(0, int((timezone.now() - moment).total_seconds()))
+    return period(max(0, int((timezone.now() - moment).total_seconds())))
+
+
+@register.filter
+def period(seconds: int) -> str:
+    """A length of time: `3 d 4 h`, `12 min`, `40 s`."""
     if seconds < _MINUTE:
         return _("%(n)d s") % {"n": seconds}
     if seconds < _HOUR:
