@@ -14,12 +14,14 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core import networks as core
-from kvmweb.core.records import GuestRecord, GuestState
+from kvmweb.core.records import LEASE, GuestRecord, GuestState
+from kvmweb.hostworker import addresses
+from kvmweb.hostworker.addresses import AddressBook
 from kvmweb.hostworker.publisher import Publisher
 from kvmweb.hypervisor import details as facts
 from kvmweb.hypervisor import interfaces, networks
 from kvmweb.hypervisor.connections import Line, Lines, is_test
-from kvmweb.hypervisor.details import Addresses, Sizes
+from kvmweb.hypervisor.details import Sizes, Told
 from kvmweb.hypervisor.guests import Reader
 from kvmweb.hypervisor.statistics import Rounds
 
@@ -31,7 +33,6 @@ AFTER_START_S = (3.0, 8.0, 15.0)
 """A guest that boots takes its lease somewhere in between."""
 AFTER_NETWORK_S = (0.2, 2.0)
 """One that was stopped and started leaves guests unplugged; its DHCP server takes a moment."""
-AGENT_S = 7.0
 BATCH = 200
 SIZES_AT_ONCE = 50
 SIZES_KEPT_S = 600.0
@@ -75,6 +76,7 @@ class Gathering:
         self._due: list[float] = []
         self._wake = asyncio.Event()
         self._sized_at: dict[str, float] = {}
+        self._book = AddressBook(lines)
 
     def started(self) -> None:
         """A guest started: look for its address a few times soon."""
@@ -124,17 +126,14 @@ class Gathering:
                 continue
 
     async def _addresses(self) -> None:
-        """Leases of all networks in one go, then the agents that are there."""
+        """Leases of all networks in one go, then what only single guests can tell."""
         active = [record for record in self._publisher.guests() if record.state.is_active]
         if is_test(self._lines.uri):
             found = await _on(self._lines.of("storage"), lambda c: _imitated(c, active))
         else:
             leases = await _on(self._lines.of("storage"), networks.leases)
             self._told(leases)
-            found = {record.uuid: _of(record, _by_mac(leases)) for record in active}
-        for record in active:
-            if record.is_agent_connected:
-                found.setdefault(record.uuid, {}).update(await self._reported(record.uuid))
+            found = await self._book.gather(active, leases)
         self._reader.details.addresses = found
 
     def _told(self, leases: dict[str, tuple[core.Lease, ...]]) -> None:
@@ -167,15 +166,6 @@ class Gathering:
             if record.is_dhcp_silent != is_silent:
                 self._publisher.set_record("network", replace(record, is_dhcp_silent=is_silent))
 
-    async def _reported(self, uuid: str) -> Addresses:
-        future = self._lines.of("agents").submit(lambda c: facts.reported(c, uuid))
-        try:
-            async with asyncio.timeout(AGENT_S):
-                return await asyncio.shield(asyncio.wrap_future(future))
-        except TimeoutError:
-            self._lines.drop("agents")
-            return {}
-
     async def _sizes(self) -> None:
         """Disks of guests that are off, some at a time; running ones bring theirs along."""
         now = time.monotonic()
@@ -205,21 +195,12 @@ class Gathering:
                     self._reader.details.sizes[uuid] = found
 
 
-def _by_mac(leases: dict[str, tuple[core.Lease, ...]]) -> Addresses:
-    found: Addresses = {}
-    for lease in (lease for known in leases.values() for lease in known):
-        if lease.mac:
-            found[lease.mac] = tuple(dict.fromkeys((*found.get(lease.mac, ()), lease.ip)))
-    return found
-
-
-def _of(record: GuestRecord, leases: Addresses) -> Addresses:
-    return {card.mac: leases[card.mac] for card in record.interfaces if card.mac in leases}
-
-
-def _imitated(connection: libvirt.virConnect, active: list[GuestRecord]) -> dict[str, Addresses]:
+def _imitated(connection: libvirt.virConnect, active: list[GuestRecord]) -> dict[str, Told]:
     """The test driver has no leases, but an answer for each guest."""
-    return {record.uuid: facts.leased(connection, record.uuid) for record in active[:500]}
+    return {
+        record.uuid: addresses.merge({LEASE: facts.leased(connection, record.uuid)})
+        for record in active[:500]
+    }
 
 
 async def _on(line: Line, work: Callable[[libvirt.virConnect], T]) -> T:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Any
 
 import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import GuestRecord
-from kvmweb.hypervisor import faults
+from kvmweb.hypervisor import agent, faults
 
 Addresses = dict[str, tuple[str, ...]]
 """MAC to addresses."""
+Told = dict[str, dict[str, str]]
+"""MAC to address to who said it."""
 Sizes = dict[str, tuple[int, int]]
 """Disk target to capacity and allocation."""
+ADDRESSES_MAX = 16
+"""Of one interface; a guest may claim any number."""
 
 
 def leased(connection: libvirt.virConnect, uuid: str) -> Addresses:
@@ -22,9 +27,28 @@ def leased(connection: libvirt.virConnect, uuid: str) -> Addresses:
     return _addresses(connection, uuid, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE)
 
 
-def reported(connection: libvirt.virConnect, uuid: str) -> Addresses:
-    """From the agent in the guest, which may take 5 s to stay silent."""
-    return _addresses(connection, uuid, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
+def resolved(connection: libvirt.virConnect, uuid: str) -> Addresses | None:
+    """From the ARP table of the host; None where libvirt cannot read it."""
+    source = libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP
+    try:
+        return _of_cards(connection.lookupByUUIDString(uuid).interfaceAddresses(source, 0))
+    except libvirt.libvirtError as error:
+        found = faults.problem(error)
+        if isinstance(found, errors.HostDown):
+            raise
+        return {} if isinstance(found, errors.NotFound | errors.WrongState) else None
+
+
+def reported(connection: libvirt.virConnect, uuid: str) -> Addresses | None:
+    """From the agent in the guest, which may take seconds to stay silent: None."""
+    source = libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT
+    try:
+        with agent.asking(connection, uuid) as domain:
+            return _of_cards(domain.interfaceAddresses(source, 0))
+    except errors.HostDown:
+        raise
+    except errors.Problem:
+        return None
 
 
 def sizes(connection: libvirt.virConnect, uuid: str, targets: Iterable[str]) -> Sizes:
@@ -59,12 +83,16 @@ def _addresses(connection: libvirt.virConnect, uuid: str, source: int) -> Addres
         if isinstance(faults.problem(error), errors.HostDown):
             raise
         return {}
+    return _of_cards(cards)
+
+
+def _of_cards(cards: dict[str, Any] | None) -> Addresses:
     found: Addresses = {}
     for card in list((cards or {}).values())[:64]:
         mac = str(card.get("hwaddr") or "").lower()
         known = [str(address.get("addr", "")) for address in (card.get("addrs") or [])[:64]]
         if mac:
-            found[mac] = tuple(address for address in known if _is_worth_showing(address))
+            found[mac] = tuple(filter(_is_worth_showing, known))[:ADDRESSES_MAX]
     return found
 
 

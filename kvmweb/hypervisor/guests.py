@@ -44,13 +44,14 @@ _FROM_XML = tuple(
 class Details:
     """What is learned on the way and not from the XML; shared by all rounds of one worker.
 
-    started_at: uuid to the time of the first start event. addresses: uuid to MAC to addresses.
+    started_at: uuid to the time of the first start event. addresses: uuid to MAC to
+    address to who said it.
     sizes: uuid to disk target to (capacity, allocation).
     """
 
     run_folder: str | None = None
     started_at: dict[str, float] = field(default_factory=dict)
-    addresses: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    addresses: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     sizes: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     lost_ports: frozenset[str] = frozenset()
     """Ports of virtual networks that guests name and that libvirt no longer has."""
@@ -144,7 +145,8 @@ class Reader:
             interfaces=tuple(
                 replace(
                     card,
-                    addresses=addresses.get(card.mac, ()),
+                    addresses=tuple(addresses.get(card.mac, ())),
+                    told_by=tuple(addresses.get(card.mac, {}).values()),
                     is_unplugged=bool(card.port) and card.port in known.lost_ports,
                 )
                 for card in record.interfaces

@@ -258,6 +258,11 @@ _ABILITIES: dict[str, Text] = {
     "network.leases": _("Leases of networks"),
     "pool.capabilities": _("Capabilities of pools"),
 }
+_SOURCES: dict[str, Text] = {
+    records.AGENT: _("guest agent"),
+    records.LEASE: _("lease"),
+    records.ARP: _("ARP"),
+}
 _OUTCOMES: dict[str, Text] = {
     "begun": _("Begun"),
     "ok": _("Done"),
@@ -314,6 +319,11 @@ def pool_type(kind: str) -> Text:
 def ability(probe: str) -> Text:
     """What a probe of a host asked: a verb, or an ability of its own."""
     return _ABILITIES.get(probe) or verb(probe).label
+
+
+def source(told_by: str) -> str:
+    """Who says that a guest has this address; empty where nobody knows."""
+    return ", ".join(str(_SOURCES.get(word, word)) for word in told_by.split("+") if word)
 
 
 def outcome(code: str) -> Text:

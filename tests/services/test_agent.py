@@ -66,6 +66,7 @@ def test_a_real_agent_is_read_and_asked_for_what_it_can_do(
     assert agent.card(creator, ref).state is AgentState.READING
     until_it_answers(ref)
     the_facts(ref, creator)
+    who_says_its_address(shop, ref)
     the_password_stays_nowhere(shop, ref, creator)
     the_keys(ref, creator)
     agent_acts.set_time(creator, ref)
@@ -75,6 +76,18 @@ def test_a_real_agent_is_read_and_asked_for_what_it_can_do(
     shop.see(lambda: shop.record(ref).state == "shut-off")
     assert agent.card(creator, ref).state is AgentState.OFF
     assert offered(creator, ref)["guest.password"] is Obstacle.NOT_RUNNING
+
+
+def who_says_its_address(shop: Workshop, ref: Ref) -> None:
+    """First the lease is known; a later round of the worker has the agent's word."""
+
+    def told() -> tuple[str, ...]:
+        card = shop.record(ref).interfaces[0]
+        assert len(card.told_by) == len(card.addresses)
+        return card.told_by
+
+    shop.see(lambda: told() in (("lease",), ("agent+lease",)))
+    shop.see(lambda: told() == ("agent+lease",))
 
 
 def the_facts(ref: Ref, reader: Actor) -> None:

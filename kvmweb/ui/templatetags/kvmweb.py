@@ -98,6 +98,12 @@ def ability(probe: str) -> words.Text:
 
 
 @register.filter
+def address_source(told_by: str) -> str:
+    """Who says that a guest has an address."""
+    return words.source(told_by)
+
+
+@register.filter
 def outcome(code: str) -> words.Text:
     """How an act ended, in few words."""
     return words.outcome(code)
