@@ -101,3 +101,5 @@ class SnapshotLine:
     children: int
     revert: Offer
     delete: Offer
+    has_picture: bool = False
+    """Its screen was kept, and this reader may see it."""

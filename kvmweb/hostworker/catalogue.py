@@ -40,6 +40,7 @@ from kvmweb.hypervisor import (
     sizing,
     snapshot_acts,
     templates,
+    thumbnails,
     tuning,
     volume_acts,
 )
@@ -175,7 +176,9 @@ CREATION: dict[str, Act] = {
 
 SNAPSHOT_LINES = Purpose("snapshots", 2)
 """Memory is written, or an overlay merged, for as long as it takes."""
+THUMBNAILS = Purpose("thumbnails")
 SNAPSHOTS: dict[str, Act] = {
+    "guest.thumbnail": Act(thumbnails.take, THUMBNAILS, answers=pictured),
     "guest.snapshot": Act(snapshot_acts.take, SNAPSHOT_LINES, "guest", nothing, takes_turn=True),
     "guest.revert": Act(snapshot_acts.revert, SNAPSHOT_LINES, "guest", nothing, takes_turn=True),
     "guest.snapshot_delete": Act(

@@ -17,6 +17,7 @@ from kvmweb.services import (
     freezes,
     image_library,
     jobs,
+    snapshot_pictures,
     uploads,
     uploads_line,
 )
@@ -31,6 +32,7 @@ CHORES: tuple[tuple[float, Chore], ...] = (
     (3.0, freezes.sweep),
     (60.0, uploads_line.sweep),
     (30.0, image_library.read_new),
+    (60.0, snapshot_pictures.sweep),
     (300.0, uploads.sweep),
     (300.0, bins.sweep),
 )

@@ -28,7 +28,7 @@ from kvmweb.core.snapshots import (
     Taking,
 )
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, maintenance, power_line, present
+from kvmweb.services import audit, maintenance, power_line, present, snapshot_pictures
 from kvmweb.services import snapshot_rules as rules
 from kvmweb.services.guard import guarded, internal
 from kvmweb.services.power_line import Outcome
@@ -65,6 +65,7 @@ def lines(
     record, version = present.record(guest), _version(host)
     ref, resting = guest.ref, maintenance.resting()
     is_shared = _is_shared(guest, record)
+    pictures = snapshot_pictures.of(actor, ref)
     may = {verb: judge.can(actor, verb, ref) for verb in (REVERT, DELETE)}
 
     def offer(verb: str, found: Obstacle) -> Offer:
@@ -86,6 +87,7 @@ def lines(
             children=children,
             revert=offer(REVERT, back(it)),
             delete=offer(DELETE, rules.to_delete(it, version, is_answering=guest.is_answering)),
+            has_picture=pictures.get(it.name, it.created_at + 1) in (None, it.created_at),
         )
         for it, depth, children in rules.tree(record.snapshot_tree)
     )
@@ -112,6 +114,7 @@ def take(
     arguments = _arguments(record, found, name, description, with_memory=with_memory)
     keeps = "memory" if with_memory else str(found.kind)
     audit.running().detail.update(snapshot=name, keeps=keeps)
+    snapshot_pictures.keep(ref, record, name)
     return power_line.carry_out(ref, "guest.snapshot", LIMIT_S, arguments)
 
 
@@ -144,6 +147,7 @@ def revert(
     arguments: dict[str, Any] = {"name": name, "afterwards": afterwards}
     if keep_as:
         arguments["before"] = _keeping(guest, host, record, keep_as)
+        snapshot_pictures.keep(ref, record, keep_as)
     audit.running().detail.update(snapshot=plain.line(name), kept_as=keep_as, afterwards=afterwards)
     return power_line.carry_out(ref, REVERT, LIMIT_S, arguments)
 

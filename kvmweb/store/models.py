@@ -9,6 +9,7 @@ from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
 from kvmweb.store.sessions import Session
 from kvmweb.store.settings import Setting
+from kvmweb.store.snapshots import SnapshotPicture
 from kvmweb.store.storage import StorageRoot
 from kvmweb.store.uploads import Image, TransferTicket, Upload, UploadPart
 from kvmweb.store.versions import GuestVersion
@@ -31,6 +32,7 @@ __all__ = [
     "Session",
     "Setting",
     "SetupLink",
+    "SnapshotPicture",
     "StorageRoot",
     "Team",
     "Ticket",

@@ -37,7 +37,10 @@ AFTERWARDS: dict[str, Text] = {
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """One line of the card. indent: 0 to DEPTH_MAX. kept: what it keeps, in words."""
+    """One line of the card. indent: 0 to DEPTH_MAX. kept: what it keeps, in words.
+
+    picture: where the screen of then is, empty where none was kept.
+    """
 
     record: SnapshotRecord
     indent: int
@@ -45,6 +48,7 @@ class SnapshotRow:
     state: Text
     revert: Control
     delete: Control
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ def rows(lines: Iterable[SnapshotLine], ref: Ref) -> list[SnapshotRow]:
             state=_STATES.get(line.record.state, line.record.state),
             revert=_control(line, ref, "revert"),
             delete=_control(line, ref, "delete"),
+            picture=_picture(line, ref),
         )
         for line in lines
     ]
@@ -80,6 +85,14 @@ def _control(line: SnapshotLine, ref: Ref, word: str) -> Control:
         label=label % {"name": line.record.name},
         url=url(ref, line.record.name, word),
     )
+
+
+def _picture(line: SnapshotLine, ref: Ref) -> str:
+    """Another address for another snapshot of the same name, for browsers keep pictures."""
+    if not line.has_picture:
+        return ""
+    place = quote(line.record.name, safe="")
+    return f"{links.of(ref)}snapshots/{place}/picture.png?at={line.record.created_at}"
 
 
 def url(ref: Ref, name: str, word: str) -> str:

@@ -10,13 +10,13 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from kvmweb.core import refs
 from kvmweb.core.details import GuestDetails
 from kvmweb.core.errors import Invalid, NotFound, Problem, WrongState
 from kvmweb.core.offers import Obstacle
-from kvmweb.services import guest_page
+from kvmweb.services import guest_page, snapshot_pictures
 from kvmweb.services import snapshots as desk
 from kvmweb.services.power_line import Outcome
 from kvmweb.ui import links, messages
@@ -166,6 +166,15 @@ def delete(request: HttpRequest, host: str, uuid: UUID, name: str) -> HttpRespon
         "command": face.delete_command(details, line),
     }
     return _page(request, "guests/snapshot_delete.html", form, details, context)
+
+
+@require_GET
+def picture(request: HttpRequest, host: str, uuid: UUID, name: str) -> HttpResponse:
+    """What was on the screen when it was taken."""
+    ref = refs.guest(host, str(uuid))
+    image = snapshot_pictures.picture(request.actor, ref, name)  # type: ignore[attr-defined]
+    headers = {"Cache-Control": "private, max-age=600"}
+    return HttpResponse(image, content_type="image/png", headers=headers)
 
 
 def _attempt(

@@ -87,6 +87,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{GUEST}snapshot/", snapshots.take, name="guest_snapshot"),
     path(f"{GUEST}snapshots/<str:name>/revert/", snapshots.revert, name="guest_revert"),
     path(f"{GUEST}snapshots/<str:name>/delete/", snapshots.delete, name="snapshot_delete"),
+    path(f"{GUEST}snapshots/<str:name>/picture.png", snapshots.picture, name="snapshot_picture"),
     path(f"{GUEST}describe/", guest_page.describe, name="guest_describe"),
     path(f"{GUEST}confirm/<slug:path>/", power.confirm, name="guest_confirm"),
     path(f"{GUEST}filter/", nwfilters.assign, name="guest_filter"),

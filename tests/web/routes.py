@@ -233,6 +233,8 @@ ROUTES = [
     guest("guest_revert", "snapshots/first/revert/", ADMIN, "post"),
     guest("snapshot_delete", "snapshots/first/delete/", SEE_GUEST),
     guest("snapshot_delete", "snapshots/first/delete/", ADMIN, "post"),
+    Route("snapshot_picture", f"{GUEST}snapshots/first/picture.png", frozenset(), hidden=WITH_RIGHTS
+          - {"viewer", "auditor"}),
     guest("guest_describe", "describe/", ADMIN, "post", title="", definition_hash="x"),
     guest("guest_confirm", "confirm/destroy/", SEE_GUEST),
     guest("guest_media", "disks/sda/media/", SEE_GUEST),
