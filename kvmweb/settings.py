@@ -32,6 +32,8 @@ KVMWEB_CONSOLE_GATEWAY = env.str("KVMWEB_CONSOLE_GATEWAY", default="").rstrip("/
 """Where browsers reach `manage.py consolegateway` (wss://host:port); empty: this process itself."""
 KVMWEB_FETCH_INNER = env.list("KVMWEB_FETCH_INNER", default=[])
 """Networks of inner addresses that images may be fetched from, such as 10.1.0.0/16."""
+KVMWEB_VERSIONS_DAYS = env.int("KVMWEB_VERSIONS_DAYS", default=90)
+"""How long definitions of a guest that is gone are kept; 0: for ever."""
 KVMWEB_FREEZE_S = env.int("KVMWEB_FREEZE_S", default=60)
 """How long file systems of a guest stay frozen before they are thawed by themselves."""
 KVMWEB_RECONCILE_S = env.int("KVMWEB_RECONCILE_S", default=20)

@@ -20,6 +20,7 @@ from kvmweb.services import (
     snapshot_pictures,
     uploads,
     uploads_line,
+    versions,
 )
 from kvmweb.services.marks import internal
 
@@ -35,6 +36,7 @@ CHORES: tuple[tuple[float, Chore], ...] = (
     (60.0, snapshot_pictures.sweep),
     (300.0, uploads.sweep),
     (300.0, bins.sweep),
+    (600.0, versions.sweep),
 )
 """Seconds between two rounds, and what is done in each."""
 

@@ -6,23 +6,32 @@ act of the portal explains was changed outside it.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from kvmweb.access import judge
 from kvmweb.access.verbs import VERBS
 from kvmweb.core.actors import Actor
+from kvmweb.core.records import HostState
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.versions import History, Version
-from kvmweb.services.guard import guarded
-from kvmweb.store.models import AuditEntry, GuestVersion
+from kvmweb.inventory import models as mirror
+from kvmweb.services.guard import guarded, internal
+from kvmweb.store.models import AuditEntry, GuestVersion, Host
+
+log = logging.getLogger(__name__)
 
 AFTER = timedelta(seconds=20)
 """So long after an act its effect is seen at the latest: by its event, or by the next listing."""
 BEFORE = timedelta(seconds=2)
 """Clocks, and acts whose entry is written after the job's last step."""
 ENTRIES = 500
+SWEPT_AT_ONCE = 500
+"""Guests in one round: the next comes soon."""
 _IN_FORCE = frozenset(
     {
         "guest.start", "guest.shutdown", "guest.reboot", "guest.reset", "guest.destroy",
@@ -38,6 +47,33 @@ _CHANGING = (
       and name not in _IN_FORCE),
     "guest.create", "guest.clone",
 )  # fmt: skip
+
+
+@internal("a chore of the clockwork")
+def sweep() -> None:
+    """Forget the definitions of guests that have been gone for KVMWEB_VERSIONS_DAYS.
+
+    A guest of a host that is away is not taken for gone; one of a host that was removed is.
+    """
+    if settings.KVMWEB_VERSIONS_DAYS <= 0:
+        return
+    now = timezone.now()
+    living = Exists(
+        mirror.Guest.objects.filter(
+            Q(is_gone__in=[False]) | Q(is_binned=True), host=OuterRef("host"), uuid=OuterRef("uuid")
+        )
+    )
+    newest = GuestVersion.objects.filter(is_newest=True)
+    newest.filter(living, gone_at__isnull=False).update(gone_at=None)
+    hosts = dict(mirror.HostMirror.objects.values_list("host", "state"))
+    added = set(Host.objects.values_list("key", flat=True))
+    away = [key for key in added if hosts.get(key) != HostState.UP]
+    missed = newest.filter(~living).exclude(host__in=away)
+    missed.filter(gone_at__isnull=True).update(gone_at=now)
+    past = missed.filter(gone_at__lt=now - timedelta(days=settings.KVMWEB_VERSIONS_DAYS))
+    for host, uuid in list(past.values_list("host", "uuid")[:SWEPT_AT_ONCE]):
+        count, _each = GuestVersion.objects.filter(host=host, uuid=uuid).delete()
+        log.info("%d definitions of %s/%s, long gone, were forgotten", count, host, uuid)
 
 
 @guarded("guest.definition")

@@ -11,6 +11,7 @@ class GuestVersion(models.Model):
     """What a guest's next start would have brought from then on. Written by the hub.
 
     xml: without passwords. digest: `GuestRecord.definition_hash`. is_newest: one of each guest.
+    gone_at: of the newest, since when its guest is missed; null while it is there.
     """
 
     host = models.CharField(max_length=31)
@@ -21,6 +22,7 @@ class GuestVersion(models.Model):
     xml = models.TextField()
     is_first = models.BooleanField(default=False)
     is_newest = models.BooleanField(default=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from kvmweb.core import refs
 from kvmweb.core.errors import Denied, NotFound
+from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, versions
-from kvmweb.store.models import AuditEntry, GuestVersion
+from kvmweb.store.models import AuditEntry, GuestVersion, Host
 from tests.hub import plain
 from tests.services.stage import mirrored, person
 
@@ -75,3 +77,46 @@ def test_who_may_not_read_definitions_reads_no_history() -> None:
     assert versions.history(person("ada", "administrator"), ref).may_restore
     nowhere = refs.guest("east", plain.uuid(9))
     assert versions.history(person("bo", "administrator"), nowhere).versions == ()
+
+
+def gone_since(ref: refs.Ref, days: int) -> None:
+    """Missed for so long."""
+    rows = GuestVersion.objects.filter(uuid=ref.id, is_newest=True)
+    assert rows.filter(gone_at__isnull=False).exists()
+    rows.update(gone_at=timezone.now() - timedelta(days=days))
+
+
+def test_definitions_of_a_guest_long_gone_are_forgotten_and_no_others(settings: Any) -> None:
+    settings.KVMWEB_VERSIONS_DAYS = 30
+    stays, goes = mirrored(1, 2, definition_hash="a")
+    mirrored(1, 2, definition_hash="b")
+    (away,) = mirrored(3, host="west", definition_hash="a")
+    for ref in (goes, away):
+        mirror.Guest.objects.filter(uuid=ref.id).delete()
+    mirror.HostMirror.objects.filter(host="west").update(state="down")
+    versions.sweep()
+    assert GuestVersion.objects.count() == 5, "gone, but not long enough"
+    gone_since(goes, 31)
+    settings.KVMWEB_VERSIONS_DAYS = 0
+    versions.sweep()
+    assert GuestVersion.objects.count() == 5, "kept for ever"
+    settings.KVMWEB_VERSIONS_DAYS = 30
+    versions.sweep()
+    left = set(GuestVersion.objects.values_list("uuid", flat=True))
+    assert left == {stays.id, away.id}, "the host of one is only away"
+    Host.objects.filter(key="west").delete()
+    versions.sweep()
+    gone_since(away, 31)
+    versions.sweep()
+    assert set(GuestVersion.objects.values_list("uuid", flat=True)) == {stays.id}
+
+
+def test_a_guest_that_comes_back_keeps_its_history(settings: Any) -> None:
+    settings.KVMWEB_VERSIONS_DAYS = 30
+    (ref,) = mirrored(1, definition_hash="a")
+    mirror.Guest.objects.update(is_gone=True)
+    versions.sweep()
+    gone_since(ref, 31)
+    mirror.Guest.objects.update(is_gone=False)
+    versions.sweep()
+    assert GuestVersion.objects.get().gone_at is None
