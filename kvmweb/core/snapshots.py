@@ -62,13 +62,14 @@ class Taking:
     """How a snapshot of a guest as it is now can be taken.
 
     with_memory, disks_only: what stands in the way of each, Obstacle.NONE where it is possible.
-    kind: of the one with the disks alone.
+    kind: of the one with the disks alone. memory: where the other keeps memory, and the disks.
     """
 
     is_active: bool
     with_memory: Obstacle
     disks_only: Obstacle
     kind: Kind
+    memory: Memory = Memory.INTERNAL
     can_go_back: bool = True
     """Whether its host can revert to a snapshot of that kind."""
 

@@ -79,8 +79,24 @@ def _sorted(keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(keys)))
 
 
-def build(name: str, description: str, *, with_memory: bool, disks: Mapping[str, str]) -> str:
+def memory_file(xml: str) -> str:
+    """Where this snapshot keeps memory outside of the images; empty otherwise. Raises Invalid."""
+    memory = elements.parse(xml).find("memory")
+    is_outside = memory is not None and memory.get("snapshot") == Memory.EXTERNAL
+    return str(memory.get("file", "")) if memory is not None and is_outside else ""
+
+
+def build(
+    name: str,
+    description: str,
+    *,
+    with_memory: bool,
+    disks: Mapping[str, str],
+    memory_file: str = "",
+) -> str:
     """Ask for this snapshot. disks: target to internal, external or no, every disk named.
+
+    memory_file: where memory is kept, instead of inside an image.
 
     Raises: Invalid.
     """
@@ -92,7 +108,10 @@ def build(name: str, description: str, *, with_memory: bool, disks: Mapping[str,
     except ValueError as error:
         raise errors.Invalid("a character that XML cannot carry") from error
     kept = Memory.INTERNAL if with_memory else Memory.NONE
-    etree.SubElement(root, "memory", snapshot=kept)
+    if with_memory and memory_file:
+        etree.SubElement(root, "memory", snapshot=Memory.EXTERNAL, file=memory_file)
+    else:
+        etree.SubElement(root, "memory", snapshot=kept)
     if disks:
         holder = etree.SubElement(root, "disks")
         for target, kind in disks.items():

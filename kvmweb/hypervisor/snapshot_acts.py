@@ -7,12 +7,17 @@ that QEMU cannot load leaves the guest shut off, so what can be known before is 
 
 from __future__ import annotations
 
+import logging
+import posixpath
+
 import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.snapshots import Kind
 from kvmweb.definitions import snapshots as xml
 from kvmweb.hypervisor import actions, faults
+
+log = logging.getLogger(__name__)
 
 AFTERWARDS = {
     "": 0,
@@ -29,10 +34,14 @@ def take(
     description: str = "",
     with_memory: bool = False,
     disks: dict[str, str],
+    memory_file: str = "",
 ) -> None:
-    """disks: target to internal, external or no. Raises Exists, WrongState, Invalid."""
+    """disks: target to internal, external or no. memory_file: where memory goes with the latter.
+
+    Raises Exists, WrongState, Invalid.
+    """
     domain = actions.find(connection, uuid)
-    _take(domain, name, description, with_memory, disks)
+    _take(domain, name, description, with_memory, disks, memory_file)
 
 
 def _take(
@@ -41,8 +50,11 @@ def _take(
     description: str,
     with_memory: bool,
     disks: dict[str, str],
+    memory_file: str,
 ) -> None:
-    wanted = xml.build(name, description, with_memory=with_memory, disks=disks)
+    wanted = xml.build(
+        name, description, with_memory=with_memory, disks=disks, memory_file=memory_file
+    )
     flags = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_ATOMIC
     if Kind.EXTERNAL in disks.values() and not with_memory:
         flags |= libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
@@ -94,14 +106,46 @@ def _keep(domain: libvirt.virDomain, before: dict[str, object]) -> None:
         str(before.get("description", "")),
         bool(before.get("with_memory")),
         {str(target): str(kind) for target, kind in disks.items()},
+        str(before.get("memory_file", "")),
     )
 
 
 def delete(
     connection: libvirt.virConnect, uuid: str, *, name: str, with_children: bool = False
 ) -> None:
-    """What it kept goes, and with_children what was taken after it. Raises NotFound."""
+    """What it kept goes, and with_children what was taken after it. Raises NotFound.
+
+    libvirt 9.0 takes no branch with external ones at once: then it is the latest first, one by one.
+    """
     domain = actions.find(connection, uuid)
-    flags = libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN if with_children else 0
     with faults.translated():
-        domain.snapshotLookupByName(name, 0).delete(flags)
+        asked = domain.snapshotLookupByName(name, 0)
+        branch = [asked, *(_below(asked) if with_children else ())]
+        texts = [snapshot.getXMLDesc(0) for snapshot in branch]
+        if any(xml.parse(text).kind == Kind.EXTERNAL for text in texts):
+            for snapshot, text in zip(reversed(branch), reversed(texts), strict=True):
+                snapshot.delete(0)
+                _forget_memory(connection, xml.memory_file(text))
+            return
+        flags = libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN if with_children else 0
+        asked.delete(flags)
+
+
+def _below(snapshot: libvirt.virDomainSnapshot) -> list[libvirt.virDomainSnapshot]:
+    """All that were taken after it, each before what was taken after that."""
+    descendants = libvirt.VIR_DOMAIN_SNAPSHOT_LIST_DESCENDANTS
+    topological = libvirt.VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL
+    return list(snapshot.listAllChildren(descendants | topological))
+
+
+def _forget_memory(connection: libvirt.virConnect, path: str) -> None:
+    """libvirt 9.0 leaves the file where it was; it can be taken away where a pool knows it."""
+    if not path:
+        return
+    try:
+        pool = connection.storagePoolLookupByTargetPath(posixpath.dirname(path))
+        pool.refresh(0)
+        pool.storageVolLookupByName(posixpath.basename(path)).delete(0)
+    except libvirt.libvirtError as error:
+        if not faults.is_gone(error):
+            log.warning("the memory of a snapshot stays behind: %s", error)

@@ -5,16 +5,19 @@ Source: docs of virDomainSnapshotCreateXML, and what libvirt 9.0 with QEMU 7.2 w
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import DiskRecord, GuestRecord
-from kvmweb.core.snapshots import Kind, SnapshotRecord, Taking
+from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord, Taking
 from kvmweb.services.guard import internal
 
 EXTERNAL_REVERT = (9, 9)
 EXTERNAL_DELETE = (9, 0)
 """The libvirt that learned it."""
+_INSIDE_ONLY = (Obstacle.SNAPSHOT_FORMAT, Obstacle.SNAPSHOT_UEFI)
+"""What only keeps memory from being kept inside an image."""
 
 
 @internal("a pure function")
@@ -33,11 +36,14 @@ def taking(record: GuestRecord, version: str, *, is_answering: bool = True) -> T
     is_internal = not is_active and all(disk.format == "qcow2" for disk in disks)
     general = _general(record, is_answering)
     disks_only = general or _of_disks(record, disks, is_internal)
+    with_memory = general or _of_memory(record, disks)
+    is_outside = with_memory in _INSIDE_ONLY and _fits_outside(disks, version)
     return Taking(
         is_active=is_active,
-        with_memory=general or _of_memory(record, disks),
+        with_memory=Obstacle.NONE if is_outside else with_memory,
         disks_only=disks_only,
         kind=Kind.INTERNAL if is_internal else Kind.EXTERNAL,
+        memory=Memory.EXTERNAL if is_outside else Memory.INTERNAL,
         can_go_back=is_internal or at_least(version, EXTERNAL_REVERT),
     )
 
@@ -51,6 +57,12 @@ def disks_of(record: GuestRecord, kind: Kind) -> dict[str, str]:
         for disk in record.disks
         if disk.target
     }
+
+
+@internal("a pure function")
+def memory_file(record: GuestRecord, name: str) -> str:
+    """Where the memory of a snapshot is kept outside: beside the first disk."""
+    return f"{posixpath.dirname(written(record)[0].source)}/{record.uuid}.{name}.memory"
 
 
 @internal("a pure function")
@@ -169,6 +181,11 @@ def _of_memory(record: GuestRecord, disks: list[DiskRecord]) -> Obstacle:
     if record.host_devices:
         return Obstacle.SNAPSHOT_DEVICES
     return Obstacle.SNAPSHOT_VCPUS if record.has_added_vcpus else Obstacle.NONE
+
+
+def _fits_outside(disks: list[DiskRecord], version: str) -> bool:
+    """Memory in a file of its own, and the disks in overlays: only where one can go back to it."""
+    return bool(disks) and all(_is_file(it) for it in disks) and at_least(version, EXTERNAL_REVERT)
 
 
 def _is_file(disk: DiskRecord) -> bool:

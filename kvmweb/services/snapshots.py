@@ -23,6 +23,7 @@ from kvmweb.core.snapshots import (
     NAME_MAX,
     TEXT_MAX,
     Kind,
+    Memory,
     SnapshotLine,
     SnapshotRecord,
     Taking,
@@ -208,12 +209,14 @@ def _keeping(
 def _arguments(
     record: GuestRecord, found: Taking, name: str, description: str, *, with_memory: bool
 ) -> dict[str, Any]:
-    kind = Kind.INTERNAL if with_memory else found.kind
+    kind = Kind(found.memory) if with_memory else found.kind
+    is_outside = with_memory and found.memory is Memory.EXTERNAL
     return {
         "name": name,
         "description": description,
         "with_memory": with_memory,
         "disks": rules.disks_of(record, kind),
+        "memory_file": rules.memory_file(record, name) if is_outside else "",
     }
 
 

@@ -127,6 +127,10 @@ def ways(found: Taking, chosen: str) -> list[Way]:
     if not found.is_active:
         return [disks]
     memory = _("The guest stops for as long as its memory is written, then runs on.")
+    if found.memory is Memory.EXTERNAL:
+        memory += " " + _(
+            "It is kept in a file beside the first disk; the disks go on in new ones."
+        )
     return [
         Way("memory", _("Disks and memory"), memory, _said(found.with_memory), chosen == "memory"),
         disks,
@@ -162,6 +166,8 @@ def take_command(details: GuestDetails, found: Taking, name: str) -> str:
     words = ["snapshot-create-as", _word(details), name, "--atomic"]
     if preferred(found) == "disks" and found.kind is Kind.EXTERNAL:
         words.append("--disk-only")
+    elif preferred(found) == "memory" and found.memory is Memory.EXTERNAL:
+        words += ["--memspec", "file=/PATH/OF/MEMORY,snapshot=external"]
     return commands.virsh(details.host.uri, *words)
 
 

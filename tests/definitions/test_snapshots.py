@@ -47,6 +47,16 @@ def read(name: str) -> str:
     return (DATA / f"{name}.xml").read_text()
 
 
+def test_memory_outside_of_the_images_names_its_file() -> None:
+    asked = snapshots.build(
+        "one", "", with_memory=True, disks={"vda": "external"}, memory_file="/images/one.memory"
+    )
+    assert snapshots.memory_file(asked) == "/images/one.memory"
+    assert snapshots.parse(asked).memory is Memory.EXTERNAL
+    inside = snapshots.build("one", "", with_memory=True, disks={"vda": "internal"})
+    assert snapshots.memory_file(inside) == ""
+
+
 def test_both_kinds_are_read_field_by_field() -> None:
     assert snapshots.parse(read("snapshot-memory")) == MEMORY
     assert snapshots.parse(read("snapshot-external")) == EXTERNAL

@@ -102,6 +102,30 @@ def test_vcpus_that_were_added_are_no_danger_to_a_snapshot_without_memory() -> N
     assert rules.to_revert(disks, guest(QCOW2), OLD) is OK
 
 
+@pytest.mark.parametrize(
+    ("disks", "facts"),
+    [((QCOW2, RAW), {}), ((RAW,), {}), ((QCOW2,), {"firmware": "efi"})],
+)
+def test_memory_is_kept_outside_where_it_fits_no_image_and_libvirt_can_load_it(
+    disks: tuple[DiskRecord, ...], facts: dict[str, Any]
+) -> None:
+    kept = guest(*disks, running=True, **facts)
+    found = rules.taking(kept, NEW)
+    assert (found.with_memory, found.memory) == (OK, Memory.EXTERNAL)
+    assert rules.taking(kept, OLD).with_memory is not OK
+    asked = snapshots._arguments(kept, found, "first", "", with_memory=True)
+    assert set(asked["disks"].values()) == {"external"}
+    assert asked["memory_file"] == f"/images/{kept.uuid}.first.memory"
+    assert not snapshots._arguments(kept, found, "first", "", with_memory=False)["memory_file"]
+
+
+def test_memory_stays_inside_where_it_can_and_is_not_kept_where_nothing_fits() -> None:
+    inside = rules.taking(guest(QCOW2, running=True), NEW)
+    assert (inside.with_memory, inside.memory) == (OK, Memory.INTERNAL)
+    for disks, facts in (((RAW, BLOCK), {}), ((QCOW2,), {"has_added_vcpus": True})):
+        assert rules.taking(guest(*disks, running=True, **facts), NEW).with_memory is not OK
+
+
 def test_an_external_snapshot_waits_for_a_libvirt_that_can_go_back_to_it() -> None:
     external = plain.snapshot("a", kind=Kind.EXTERNAL, needs=("disk:/images/base.img",))
     assert rules.to_revert(external, guest(QCOW2), "9.8.0") is Obstacle.SNAPSHOT_EXTERNAL

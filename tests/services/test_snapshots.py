@@ -249,3 +249,28 @@ def test_a_snapshot_by_virsh_is_seen_by_the_next_listing(shop: Workshop, editor:
     assert line.record.description == "made by virsh"
     done(shop, ref, snapshots.delete(editor, ref, "odd name: 100%"))
     assert listed(shop, ref) == []
+
+
+def test_a_branch_of_external_snapshots_goes_one_by_one_and_its_memory_too(
+    shop: Workshop, editor: Actor
+) -> None:
+    """libvirt 9.0 refuses the branch as a whole, and leaves the files of memory behind."""
+    ref = defined(shop, "branch", kernel=False, start=True)
+    memory = f"{IMAGES}/branch.first.memory"
+    client.call(
+        "east", "guest.snapshot", uuid=ref.id, name="first", with_memory=True, deadline_s=60.0,
+        disks={"vda": "external"}, memory_file=memory,
+    )  # fmt: skip
+    client.call(
+        "east", "guest.snapshot", uuid=ref.id, name="second", disks={"vda": "external"},
+        deadline_s=30.0,
+    )  # fmt: skip
+    shop.see(lambda: set(tree(shop, ref)) == {"first", "second"})
+    first = tree(shop, ref)["first"]
+    assert (first.kind, first.memory) == (Kind.EXTERNAL, Memory.EXTERNAL)
+    assert (shop.folder / "branch.first.memory").exists()
+    done(shop, ref, snapshots.delete(editor, ref, "first", with_children=True))
+    assert listed(shop, ref) == []
+    assert not (shop.folder / "branch.first.memory").exists()
+    source = shop.lab.virsh("domblklist", ref.id)
+    assert f"{IMAGES}/own.qcow2" in source, "the overlays are merged into the image"
