@@ -16,7 +16,7 @@ from kvmweb.definitions import disk_sources as xml
 from kvmweb.definitions import volumes as volume_xml
 from kvmweb.hypervisor import actions, changing, disks, faults, pools, volume_acts
 
-COPY = libvirt.VIR_DOMAIN_BLOCKCOPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCKCOPY_TRANSIENT_JOB
+COPY = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
 PIVOT_S = 20.0
 _FORMLESS = ("", "iso", "none", "unknown")
 
