@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kvmweb.core.records import DomainFacts, HostRecord, NetworkRecord, PoolRecord, VolumeRecord
+from kvmweb.core.domain_facts import DomainFacts
+from kvmweb.core.records import HostRecord, NetworkRecord, PoolRecord, VolumeRecord
 from kvmweb.core.specs import GuestSpec
 
 

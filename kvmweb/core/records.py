@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kvmweb.core.bins import BinMark
+from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.networks import UNLIMITED, Flow, Lease, NetworkSpec
 from kvmweb.core.snapshots import SnapshotRecord
 from kvmweb.core.templates import TemplateMark
-from kvmweb.core.tuning import CpuModel, Tuning
+from kvmweb.core.tuning import Tuning
 
 
 class GuestState(StrEnum):
@@ -345,31 +346,6 @@ class NetworkRecord:
     def is_stored_otherwise(self) -> bool:
         """The next start brings something that is not there now."""
         return self.stored is not None
-
-
-@dataclass(frozen=True, slots=True)
-class DomainFacts:
-    """What a new guest of one kind can have on a host. Source: virConnectGetDomainCapabilities.
-
-    machine: what libvirt made of `q35`, or its own choice; cpu_modes: those it supports.
-    """
-
-    virt_type: str
-    """kvm or qemu."""
-    machine: str
-    vcpus_max: int
-    cpu_modes: tuple[str, ...]
-    has_efi: bool
-    has_secure_boot: bool
-    disk_buses: tuple[str, ...]
-    videos: tuple[str, ...]
-    tpms: tuple[str, ...]
-    """Models that can be emulated."""
-    offers: tuple[str, ...] = ()
-    """Every value of every device, such as `tpm.backendModel:emulator`; `tpm:no` where there is no
-    such device. See `core.hardware.is_offered`."""
-    cpu_models: tuple[CpuModel, ...] = ()
-    """Named processors, with whether this host can give them."""
 
 
 @dataclass(frozen=True, slots=True)

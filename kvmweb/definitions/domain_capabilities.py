@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kvmweb.core.records import DomainFacts
+from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.tuning import CpuModel
 from kvmweb.definitions import elements
 from kvmweb.definitions.elements import Element, attribute, number, text

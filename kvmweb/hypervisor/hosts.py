@@ -10,8 +10,9 @@ from dataclasses import replace
 import libvirt
 
 from kvmweb.core import errors
+from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.hosts import Abilities, HardwareRecord, NumaCell
-from kvmweb.core.records import DomainFacts, HostRecord
+from kvmweb.core.records import HostRecord
 from kvmweb.definitions import capabilities, domain_capabilities
 from kvmweb.definitions import hosts as xml
 from kvmweb.hypervisor import connections, faults, pools, screens

@@ -6,10 +6,11 @@ from django.utils.translation import gettext as _
 
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
+from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.errors import Invalid
 from kvmweb.core.hosts import HardwareRecord
 from kvmweb.core.hosts import Part as HostPart
-from kvmweb.core.records import DomainFacts, GuestRecord, HostRecord
+from kvmweb.core.records import GuestRecord, HostRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.tuning import PARTS, FirmwareChoice, Part
 from kvmweb.core.tuning_choices import TuningChoices

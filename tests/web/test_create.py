@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from kvmweb.core import wire
-from kvmweb.core.records import DomainFacts, HostRecord
+from kvmweb.core.domain_facts import DomainFacts
+from kvmweb.core.records import HostRecord
 from kvmweb.hub.mirror import Writer
 from kvmweb.inventory import models as mirror
 from kvmweb.store.models import Grant, Host, Person, RightsEpoch

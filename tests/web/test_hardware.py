@@ -7,7 +7,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from kvmweb.core import wire
-from kvmweb.core.records import DomainFacts, GuestState, HostRecord
+from kvmweb.core.domain_facts import DomainFacts
+from kvmweb.core.records import GuestState, HostRecord
 from kvmweb.core.refs import Ref
 from kvmweb.definitions import domain_capabilities, hardware
 from kvmweb.hub.mirror import Writer
