@@ -10,6 +10,7 @@ MEASUREMENTS = (
     "bench.live",
     "bench.console",
     "bench.volumes",
+    "bench.sink",
     "bench.transfers",
 )
 
