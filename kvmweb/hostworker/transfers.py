@@ -21,8 +21,8 @@ VERBS: dict[str, Callable[..., tuple[volume_streams.Flow, int]]] = {
     "volume.upload": volume_streams.open_upload,
     "volume.download": volume_streams.open_download,
 }
-MOST = 24
-"""At once on one host; each holds a connection and a thread."""
+MOST = 48
+"""At once on one host; each holds a connection and a thread. A browser's upload makes four."""
 
 
 class Transfers:

@@ -107,7 +107,6 @@ export class Sending {
   async #checked() {
     for (let news = told(); ; news = told()) {
       await this.#look();
-      if (!this.own) this.#end("cancelled", {}); // in another tab
       if (this.state !== "checking" || this.isCancelled) return;
       await news;
     }
@@ -120,11 +119,13 @@ export class Sending {
     let isEnded = false;
     const lane = async () => {
       while (pieces.length && !isEnded && !this.isCancelled) {
+        const piece = pieces.shift();
         try {
-          const answer = await this.#put(said.data_url, said.ticket, ...pieces.shift());
+          const answer = await this.#put(said.data_url, said.ticket, ...piece);
           isEnded ||= (answer.state ?? "moving") !== "moving";
           this.safe = Math.max(this.safe, answer.safe ?? 0);
         } catch (error) {
+          if (error.message === "busy" && this.parts.size) { pieces.unshift(piece); return; } // the host has enough
           isEnded = true;
           throw error;
         }
@@ -141,7 +142,7 @@ export class Sending {
 
   async #look() {
     const answer = await fetch(this.own, { headers: { "X-Quiet": "1" } });
-    if (answer.status === 404) { this.own = ""; return; }
+    if (answer.status === 404) { this.own = ""; this.#end("cancelled", {}); return; } // in another tab
     if (!answer.ok) throw new TypeError("not reached");
     this.#know(await answer.json());
   }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from kvmweb.core import errors, flows
+from kvmweb.hostworker import transfers
 from tests.hostworker.process import WorkerProcess, wait_for
 from tests.lab.host import LabHost
 
@@ -207,7 +208,7 @@ def test_what_is_not_there_is_said_before_anything_moves(worker, pool) -> None:
 def test_many_flow_at_once_and_the_next_is_told_to_wait(worker, pool, volume) -> None:
     name = volume(MIB)
     args = {"uuid": pool, "name": name, "offset": 0, "length": MIB}
-    lines = [worker.take("volume.upload", **args)[0] for _ in range(24)]
+    lines = [worker.take("volume.upload", **args)[0] for _ in range(transfers.MOST)]
     with pytest.raises(errors.Busy):
         worker.take("volume.upload", **args)
     for line in lines:

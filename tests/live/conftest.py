@@ -27,6 +27,7 @@ from tests.live.synthetic import Worker
 GUEST = refs.guest("lab", "5c1e0000-0000-4000-8000-000000000001")
 OTHER = refs.guest("lab", "5c1e0000-0000-4000-8000-000000000002")
 PROTOCOL = "kvmweb.console.v1"
+TINY = "<pool type='dir'><name>tiny</name><target><path>/mnt/tiny</path></target></pool>"
 
 
 @dataclass
@@ -162,3 +163,15 @@ def uploader(pool: Ref) -> Iterator[Callable[..., transfers.Sender]]:
         yield lambda name="li", role="creator", into=pool: transfers.signed_in(
             name, role, port, into
         )
+
+
+@pytest.fixture
+def tiny(lab: LabHost, pool: Ref) -> Iterator[Ref]:
+    """A pool of 8 MiB."""
+    lab.inside("mkdir", "-p", "/mnt/tiny")
+    lab.inside("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", "/mnt/tiny")
+    (lab.folder / "tiny.xml").write_text(TINY)
+    lab.virsh("pool-create", str(lab.folder / "tiny.xml"))
+    yield transfers.mirrored_pool(lab.virsh("pool-uuid", "tiny").strip())
+    lab.virsh("pool-destroy", "tiny")
+    lab.inside("umount", "/mnt/tiny")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kvmweb.core.refs import Ref
 from kvmweb.services import images
 from kvmweb.store.models import Upload
 from tests.lab.host import LabHost
@@ -87,3 +90,26 @@ def test_giving_up_ends_every_part(uploader: Enter, lab: LabHost) -> None:
     images.sweep()
     assert name not in volumes(lab)
     assert audited(name) == ["cancelled"]
+
+
+def test_a_full_pool_ends_every_part_and_leaves_nothing(
+    uploader: Enter, lab: LabHost, tiny: Ref
+) -> None:
+    sender, data, name = uploader(into=tiny), os.urandom(8 * MIB), fresh()
+    begun = sender.begin(name, 24 * MIB)
+
+    def send(at: int) -> None:
+        with contextlib.suppress(OSError):  # the answer comes while data still goes
+            sender.put(begun, data, at, Upload_Until=str(at + len(data)))
+
+    with ThreadPoolExecutor(3) as senders:
+        list(senders.map(send, (0, 8 * MIB, 16 * MIB)))
+    within(10, lambda: sender.show(begun)["state"] == "refused")
+    assert "full" in sender.show(begun)["sentence"]
+
+    def is_empty() -> bool:
+        images.sweep()  # what was still written to when it was refused goes a moment later
+        return not lab.inside("ls", "/mnt/tiny").strip()
+
+    within(10, is_empty)
+    assert name not in volumes(lab, "tiny")

@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from kvmweb.core.refs import Ref
 from kvmweb.services import image_locks, images, job_worker, uploads, uploads_line
 from kvmweb.store.models import Grant, RightsEpoch, Session, Upload
 from tests.lab.host import LabHost
-from tests.live.transfers import MIB, Sender, audited, fresh, mirrored_pool, volumes, within
+from tests.live.transfers import MIB, Sender, audited, fresh, volumes, within
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 
 Enter = Callable[..., Sender]
-SMALL = "<pool type='dir'><name>tiny</name><target><path>/mnt/tiny</path></target></pool>"
 
 
 def test_a_file_arrives_in_as_many_requests_as_it_takes(uploader: Enter) -> None:
@@ -181,26 +181,17 @@ def test_a_claim_beyond_the_whole_pool_is_refused(uploader: Enter, tmp_path: Pat
     assert sender.put(begun, data)[1]["problem"] == "too-large"
 
 
-def test_a_full_pool_ends_it_and_leaves_nothing(uploader: Enter, lab: LabHost) -> None:
-    lab.inside("mkdir", "-p", "/mnt/tiny")
-    lab.inside("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", "/mnt/tiny")
-    (lab.folder / "tiny.xml").write_text(SMALL)
-    lab.virsh("pool-create", str(lab.folder / "tiny.xml"))
-    try:
-        tiny = mirrored_pool(lab.virsh("pool-uuid", "tiny").strip())
-        sender, name = uploader(into=tiny), fresh()
-        begun = sender.begin(name, 24 * MIB)
-        with contextlib.suppress(OSError):  # the answer comes while data still goes
-            sender.put(begun, os.urandom(24 * MIB))
-        within(10, lambda: sender.show(begun)["state"] == "refused")
-        assert "full" in sender.show(begun)["sentence"]
-        assert name not in volumes(lab, "tiny")
-        assert lab.inside("ls", "/mnt/tiny").strip() == ""
-        assert sender.cancel(begun) == 204
-        assert not Upload.objects.exists()
-    finally:
-        lab.virsh("pool-destroy", "tiny")
-        lab.inside("umount", "/mnt/tiny")
+def test_a_full_pool_ends_it_and_leaves_nothing(uploader: Enter, lab: LabHost, tiny: Ref) -> None:
+    sender, name = uploader(into=tiny), fresh()
+    begun = sender.begin(name, 24 * MIB)
+    with contextlib.suppress(OSError):  # the answer comes while data still goes
+        sender.put(begun, os.urandom(24 * MIB))
+    within(10, lambda: sender.show(begun)["state"] == "refused")
+    assert "full" in sender.show(begun)["sentence"]
+    assert name not in volumes(lab, "tiny")
+    assert lab.inside("ls", "/mnt/tiny").strip() == ""
+    assert sender.cancel(begun) == 204
+    assert not Upload.objects.exists()
 
 
 def test_a_second_file_of_the_same_name_is_in_the_way(uploader: Enter, lab: LabHost) -> None:
