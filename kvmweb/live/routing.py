@@ -10,6 +10,7 @@ from kvmweb.live import (
     audit,
     bins,
     consoles,
+    creation,
     guest_list,
     guest_page,
     hosts,
@@ -26,6 +27,7 @@ from kvmweb.live.pages import Pages
 
 SHOWN = (
     audit,
+    creation,
     bins,
     guest_list,
     guest_page,

@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,7 +29,7 @@ from kvmweb.core.uploads import UploadRecord, UploadState, Wish
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
 from kvmweb.services import audit, images, volumes
-from kvmweb.services.guard import guarded, internal, sifted
+from kvmweb.services.guard import guarded, internal, open_to_all, sifted
 from kvmweb.store.models import AuditEntry, TransferTicket, Upload
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LASTS = timedelta(days=1)
+LATELY = timedelta(hours=1)
 MOST = 20
 """Unfinished uploads of one person."""
 PATIENCE_S = 3.0
@@ -132,6 +135,19 @@ def may(actor: Actor, ref: Ref) -> bool:
     return judge.can(actor, "volume.upload", ref)
 
 
+@sifted("volume.upload")
+def among(actor: Actor, pools: Iterable[Ref]) -> list[Ref]:
+    """Those of these pools that this person may upload into."""
+    return [ref for ref in pools if judge.can(actor, "volume.upload", ref)]
+
+
+@open_to_all("one's own uploads only, as numbers and states")
+def standing(actor: Actor) -> list[tuple[str, str]]:
+    """Which uploads of this person there are, and the state of each."""
+    found = Upload.objects.filter(person_id=actor.person_id).order_by("created_at", "pk")
+    return [(str(pk), state) for pk, state in found.values_list("pk", "state")]
+
+
 @guarded("volume.upload", is_audited=False)
 def require(actor: Actor, ref: Ref) -> None:
     """Before a form is shown: whoever may not send it shall not fill it in."""
@@ -153,7 +169,10 @@ def show(actor: Actor, ref: Ref, upload_id: UUID) -> UploadRecord:
 def mine(actor: Actor, ref: Ref) -> list[UploadRecord]:
     """One's own uploads into this pool that are not over, or ended lately."""
     found = Upload.objects.filter(pool=str(ref), person_id=actor.person_id)
-    return [record(it) for it in found.order_by("created_at")]
+    old = Q(state=UploadState.DONE, moved_at__lt=timezone.now() - LATELY)
+    return [
+        record(it) for it in found.exclude(old).order_by("created_at").prefetch_related("parts")
+    ]
 
 
 @guarded("volume.upload", is_audited=False)
@@ -255,6 +274,7 @@ def tell(upload: Upload) -> None:
 @internal("the noun's own services carry the marks")
 def record(upload: Upload) -> UploadRecord:
     """As its person sees it."""
+    now = timezone.now()
     return UploadRecord(
         id=upload.pk,
         pool=Ref.parse(upload.pool),
@@ -266,7 +286,7 @@ def record(upload: Upload) -> UploadRecord:
         problem=upload.problem,
         detail=upload.detail,
         expires_at=_moved(upload) + LASTS,
-        is_held=upload.parts.filter(held_until__gt=timezone.now()).exists(),
+        is_held=any(part.held_until > now for part in upload.parts.all()),
         job=upload.job,
         facts=upload.facts,
         beyond=tuple((start, end) for start, end in upload.beyond),

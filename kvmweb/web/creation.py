@@ -12,10 +12,11 @@ from kvmweb.core import refs
 from kvmweb.core.creation import Ground
 from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.wishes import OF_GUESTS, WITHOUT_MACHINE, GuestWish, Source
-from kvmweb.services import copies, raw_guests, systems
+from kvmweb.services import copies, raw_guests, systems, uploads
 from kvmweb.services import creation as desk
 from kvmweb.services.creation_devices import DISKS_MAX
 from kvmweb.ui import creation as face
+from kvmweb.ui import uploads as upload_face
 from kvmweb.ui import xml_text
 from kvmweb.web import creation_copies, creation_xml, respond
 from kvmweb.web.creation_form import CARDS_MAX, ROW, Choices, CreateForm
@@ -192,6 +193,7 @@ def _context(request: HttpRequest, form: CreateForm, choices: Choices) -> dict[s
         return {**shared, **other, "missing": _missing(form, faults)}
     seen = desk.preview(actor, refs.host(ground.host), wish, ground)
     return {
+        **_upload(request, ground, wish.source),
         "form": form,
         "ground": ground,
         "wish": wish,
@@ -207,6 +209,20 @@ def _context(request: HttpRequest, form: CreateForm, choices: Choices) -> dict[s
 
 def _wrong(form: CreateForm) -> dict[str, str]:
     return {name: str(errors[0]) for name, errors in form.errors.items()}
+
+
+def _upload(request: HttpRequest, ground: Ground, source: Source) -> dict[str, Any]:
+    """What an image from the person's own computer can be uploaded into."""
+    if source not in (Source.ISO, Source.CLOUD, Source.IMPORT):
+        return {}
+    active = [refs.pool(ground.host, uuid) for uuid, it in ground.pools.items() if it.is_active]
+    names = {ref.id: ground.pools[ref.id].name for ref in active}
+    pools = [
+        {"name": names[ref.id], "url": reverse("uploads", args=[ref.host, ref.id])}
+        for ref in uploads.among(request.actor, active)  # type: ignore[attr-defined]
+    ]
+    pools.sort(key=lambda pool: (pool["name"] != "default", pool["name"]))
+    return {"upload_pools": pools, "words": upload_face.words(), "icons": upload_face.ICONS}
 
 
 def _missing(form: CreateForm, faults: dict[str, str]) -> list[dict[str, str]]:

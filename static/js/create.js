@@ -6,6 +6,7 @@ const parts = () => document.getElementById("create-parts");
 let isChanged = false;
 let typed = new Map();
 let unfolded = new Set();
+let awaited = "";
 
 function value(field) {
   return field.type === "checkbox" || field.type === "radio" ? field.checked : field.value;
@@ -19,6 +20,7 @@ function place(details) {
 
 function remember(event) {
   const field = event.target;
+  if (!field.name) return; // of the upload, no part of the guest
   isChanged = true;
   if (field.id) typed.set(field.id, value(field));
 }
@@ -36,7 +38,36 @@ function restore() {
   }
 }
 
+const redraw = () => window.htmx.trigger("#create-redraw", "kvmweb:redraw");
+
+const offers = (images) => [...(images?.options ?? [])].some((option) => option.value === awaited);
+
+/** The image that was uploaded from here, as soon as the host's list holds it; until another is chosen, also
+ * when an answer that was under way draws the list as it was before. */
+function choose() {
+  const images = document.getElementById("id_image");
+  if (!awaited || !offers(images) || images.value === awaited) return;
+  const kept = awaited;
+  images.value = kept;
+  images.dispatchEvent(new Event("change", { bubbles: true }));
+  awaited = kept;
+}
+
+function expectImage(event) {
+  awaited = `${event.detail.pool}/${event.detail.name}`;
+  redraw();
+}
+
+/** Volumes came or went, or an upload ended: pushed. */
+function news() {
+  document.dispatchEvent(new CustomEvent("kvmweb:uploads"));
+  if (awaited && !offers(document.getElementById("id_image"))) redraw();
+}
+
 if (form) {
+  document.addEventListener("kvmweb:uploaded", expectImage);
+  new MutationObserver(news).observe(document.getElementById("create-news"), { attributes: true });
+  form.addEventListener("change", (event) => { if (["host", "source", "image"].includes(event.target.name)) awaited = ""; });
   form.addEventListener("input", remember);
   form.addEventListener("submit", (event) => { if (!event.submitter?.formAction.includes("draft")) isChanged = false; });
   form.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.target === parts()) typed = new Map(); });
@@ -44,7 +75,7 @@ if (form) {
     if (event.detail.target !== parts()) return;
     unfolded = new Set([...parts().querySelectorAll("details[open]")].map(place));
   });
-  form.addEventListener("htmx:afterSettle", restore);
+  form.addEventListener("htmx:afterSettle", () => { restore(); choose(); });
   addEventListener("beforeunload", (event) => { if (isChanged) event.preventDefault(); });
   const field = form.querySelector(".field-error")?.closest(".field, .create-switch")?.querySelector("input, select, textarea");
   field?.closest("details")?.setAttribute("open", "");

@@ -63,6 +63,14 @@ function draw(row, sending) {
   if (sending.volume) link.href = sending.volume;
 }
 
+/** An image is there: a page that waits for one hears of it, once. */
+function announce(sending) {
+  if (sending.state !== "done" || sending.isAnnounced) return;
+  sending.isAnnounced = true;
+  const pool = sending.url.split("/").at(-3);
+  document.dispatchEvent(new CustomEvent("kvmweb:uploaded", { detail: { pool, name: sending.file.name } }));
+}
+
 /** Send these files, one after the other. */
 let queue = Promise.resolve();
 export function send(files, choices = {}) {
@@ -74,7 +82,7 @@ export function send(files, choices = {}) {
     row.querySelector("bdi").textContent = file.name;
     row.querySelector("progress").setAttribute("aria-label", file.name);
     root.querySelector("[data-rows]").prepend(row);
-    const sending = new Sending(file, root.dataset.uploads, { ...choices }, (it) => { draw(row, it); tidy(); });
+    const sending = new Sending(file, root.dataset.uploads, { ...choices }, (it) => { draw(row, it); tidy(); announce(it); });
     sendings.set(row, sending);
     draw(row, sending);
     queue = queue.then(() => sending.run());
@@ -161,13 +169,32 @@ function listen() {
   told.observe(list, { attributes: true, childList: true, characterData: true, subtree: true });
 }
 
+let pool = "";
+
+/** The list was drawn anew, within a form: what goes on stays in it, and the pool that was chosen. */
+function rehang() {
+  const rows = place()?.querySelector("[data-rows]");
+  const choice = place()?.querySelector("[data-upload-pool]");
+  if (!rows || !choice) return;
+  if ([...choice.options].some((option) => option.value === pool)) choice.value = pool;
+  place().dataset.uploads = choice.value;
+  const urls = [...choice.options].map((option) => option.value);
+  for (const [row, sending] of sendings) {
+    if (row.isConnected || !urls.includes(sending.url)) continue;
+    rows.append(row);
+    draw(row, sending);
+  }
+}
+
 const holdsFiles = (event) => place() && [...(event.dataTransfer?.types ?? [])].includes("Files");
 
 function start() {
   listen();
+  document.addEventListener("htmx:afterSettle", rehang);
   document.addEventListener("click", clicked);
   document.addEventListener("change", (event) => {
     if (event.target.id === "upload-files") { send([...event.target.files]); event.target.value = ""; }
+    if (event.target.matches("[data-upload-pool]")) place().dataset.uploads = pool = event.target.value;
     if (event.target.id === "upload-chosen") document.querySelector("[data-upload-start]").disabled = !event.target.files.length;
   });
   for (const type of ["dragenter", "dragover"]) {

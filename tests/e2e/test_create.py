@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -100,6 +101,29 @@ def test_a_disk_that_has_a_system_is_imported_and_boots(
     create(page)
     expect(page).to_have_title(re.compile("imported"))
     answers_at_the_prompt(page)
+
+
+def test_an_image_is_uploaded_from_here_and_chosen(
+    begin: Callable[..., Page], images: Path, tmp_path: Path, screenshots: Path
+) -> None:
+    path = tmp_path / "debian-13.1.0-amd64-netinst.iso"
+    path.write_bytes(os.urandom(3 * 2**20))
+    page = begin("iso", "fresh")
+    for _try in range(40):
+        if page.locator("#upload-files").count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    page.set_input_files("#upload-files", path)
+    row = page.locator(".upload-row", has_text=path.name)
+    expect(row.locator("[data-word]")).to_have_text("Done", timeout=30_000)
+    chosen = page.locator("#id_image option:checked")
+    expect(chosen).to_contain_text(path.name, timeout=30_000)
+    expect(page.locator("#id_system")).to_have_value("debian13")
+    expect(page.locator("#create-facts")).to_contain_text(path.name)
+    expect(page.locator("#id_name")).to_have_value("fresh")
+    expect(row).to_be_visible()
+    page.screenshot(path=screenshots / "create-upload.png", full_page=True)
 
 
 def test_enter_in_a_field_only_draws_the_summary_anew(begin: Callable[..., Page]) -> None:

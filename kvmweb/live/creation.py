@@ -1,0 +1,26 @@
+"""The page of a new guest: that volumes came or went, or that an upload of this reader ended."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+
+from django.http import QueryDict
+from django.utils.html import format_html
+
+from kvmweb.core import topics
+from kvmweb.core.actors import Actor
+from kvmweb.live.regions import UNVERSIONED, Cards, Region, shows
+from kvmweb.services import overview, uploads
+
+
+@shows(r"/guests/create/")
+def _create(_found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
+    return [Cards(frozenset({topics.VOLUMES}), _news)]
+
+
+def _news(actor: Actor) -> tuple[int, Mapping[str, str]]:
+    stands = zlib.crc32(repr((overview.revision(), uploads.standing(actor))).encode())
+    html = format_html('<i id="create-news" hidden data-stands="{}"></i>', f"{stands:x}")
+    return UNVERSIONED, {"create-news": html}
