@@ -6,6 +6,7 @@ nobody confirmed afterwards (ADR 0013).
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +15,20 @@ from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import bridges, refs, wire
-from kvmweb.core.actors import Actor
+from kvmweb.core.actors import PORTAL, Actor
 from kvmweb.core.bridges import BridgePlan, BridgesRecord, Plugged, Trial
-from kvmweb.core.errors import Busy, HostDown, Invalid, NotFound
+from kvmweb.core.errors import Busy, Fault, HostDown, Invalid, NotFound
 from kvmweb.core.hosts import Part
 from kvmweb.core.records import HostState, NetworkRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, networks, parts, topology
-from kvmweb.services.guard import guarded, open_to_all, sifted
+from kvmweb.services.guard import guarded, internal, open_to_all, sifted
 from kvmweb.services.topology import Topology
+from kvmweb.store.models import AuditEntry
+
+RETURN = "network-return"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,25 @@ def change(
 @guarded("host.network")
 def settle(actor: Actor, ref: Ref, *, trial: str, is_kept: bool) -> Trial:
     """Keep what is on trial, or have the former state back now. Raises NotFound, WrongState."""
-    audit.running().detail.update(act="network-keep" if is_kept else "network-return")
+    audit.running().detail.update(act="network-keep" if is_kept else RETURN)
     return wire.from_plain(Trial, _call(ref, "host.network_settle", trial=trial, is_kept=is_kept))
+
+
+@internal("the clock runs it")
+def sweep() -> None:
+    """Write down what came of a change by itself: nobody kept it, or it failed."""
+    for key in mirror.HostPart.objects.filter(part=Part.BRIDGES).values_list("host", flat=True):
+        found, ref = parts.read(key, Part.BRIDGES, BridgesRecord), refs.host(key)
+        trial = found.record.trial if found else None
+        if trial is None or trial.state not in (bridges.RETURNED, bridges.FAILED):
+            continue
+        known = AuditEntry.objects.filter(
+            verb="host.network", ref=str(ref), at__gte=_began(trial), detail__act=RETURN
+        )
+        if not known.exists():
+            outcome = "ok" if trial.state == bridges.RETURNED else Fault.code
+            told = {"bridge": trial.bridge, "interface": trial.device}
+            audit.note(PORTAL, "host.network", ref, outcome=outcome, act=RETURN, **told)
 
 
 @guarded("host.network", is_audited=False)
@@ -104,6 +125,11 @@ def look(actor: Actor, ref: Ref) -> None:
 def back_s() -> int:
     """Seconds until a change that nobody keeps is taken back."""
     return int(settings.KVMWEB_NETWORK_BACK_S)
+
+
+def _began(trial: Trial) -> dt.datetime:
+    """Its identity begins with the moment that it was made at, in nanoseconds."""
+    return dt.datetime.fromtimestamp(int(trial.id.partition("-")[0]) / 1e9, dt.UTC)
 
 
 def _fit(actor: Actor, ref: Ref, act: str, bridge: str, device: str) -> None:

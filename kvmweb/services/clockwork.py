@@ -14,6 +14,7 @@ from django.db import close_old_connections
 
 from kvmweb.services import (
     bins,
+    bridges,
     freezes,
     image_library,
     jobs,
@@ -30,6 +31,7 @@ Chore = Callable[[], None]
 
 CHORES: tuple[tuple[float, Chore], ...] = (
     (10.0, jobs.sweep),
+    (10.0, bridges.sweep),
     (3.0, freezes.sweep),
     (60.0, uploads_line.sweep),
     (30.0, image_library.read_new),

@@ -90,6 +90,10 @@ def test_what_nobody_keeps_returns_after_the_time_that_is_set(
     begin(admin, "create", "br0", "eth1")
     site.see(lambda: state(site, admin) == "returned")
     assert "br0" not in site.lab.inside("ls", "/sys/class/net").split()
+    bridges.sweep()
+    bridges.sweep()
+    entry = AuditEntry.objects.get(verb="host.network", detail__act="network-return")
+    assert (entry.person_id, entry.outcome, entry.detail["bridge"]) == (None, "ok", "br0")
 
 
 def test_names_are_refused_beside_their_fields(site: Workshop, admin: Actor) -> None:
