@@ -71,15 +71,11 @@ class DiskRecord:
     """See `core.disk_edits.DiskLimits.kept`."""
 
 
-AGENT, LEASE, ARP = "agent", "lease", "arp"
-"""Who says that a guest has an address: the agent inside, libvirt's DHCP, the host's ARP table."""
-
-
 @dataclass(frozen=True, slots=True)
 class InterfaceRecord:
     """One network interface. Source: domain XML <interface>; addresses: leases, agent, ARP.
 
-    told_by: who said each of the addresses, such as `agent+lease`.
+    told_by: who said each of these, see `core.addresses`.
     """
 
     mac: str
@@ -108,12 +104,6 @@ class InterfaceRecord:
     told_by: tuple[str, ...] = ()
     is_unplugged: bool = False
     """Its virtual network was stopped under it: it is connected to nothing until re-attached."""
-
-    @property
-    def told(self) -> list[tuple[str, str]]:
-        """Each address with who said it; empty where that was not kept."""
-        sources = [*self.told_by, *[""] * len(self.addresses)]
-        return list(zip(self.addresses, sources, strict=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import TypeVar
 import libvirt
 
 from kvmweb.core import networks as core
-from kvmweb.core.records import AGENT, ARP, LEASE, GuestRecord
+from kvmweb.core.addresses import AGENT, ARP, LEASE
+from kvmweb.core.records import GuestRecord
 from kvmweb.hypervisor import details as facts
 from kvmweb.hypervisor.connections import Lines
 from kvmweb.hypervisor.details import Addresses, Told

@@ -14,7 +14,8 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core import networks as core
-from kvmweb.core.records import LEASE, GuestRecord, GuestState
+from kvmweb.core.addresses import LEASE
+from kvmweb.core.records import GuestRecord, GuestState
 from kvmweb.hostworker import addresses
 from kvmweb.hostworker.addresses import AddressBook
 from kvmweb.hostworker.publisher import Publisher

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from kvmweb.core import records, refs
+from kvmweb.core import addresses, records, refs
 
 Text = str | Promise
 
@@ -259,9 +259,9 @@ _ABILITIES: dict[str, Text] = {
     "pool.capabilities": _("Capabilities of pools"),
 }
 _SOURCES: dict[str, Text] = {
-    records.AGENT: _("guest agent"),
-    records.LEASE: _("lease"),
-    records.ARP: _("ARP"),
+    addresses.AGENT: _("guest agent"),
+    addresses.LEASE: _("lease"),
+    addresses.ARP: _("ARP"),
 }
 _OUTCOMES: dict[str, Text] = {
     "begun": _("Begun"),

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from kvmweb.core import refs
+from kvmweb.core import addresses, records, refs
 from kvmweb.ui import links, words
 
 register = template.Library()
@@ -95,6 +95,12 @@ def verb_label(verb: str) -> words.Text:
 def ability(probe: str) -> words.Text:
     """What a host was probed for, in words."""
     return words.ability(probe)
+
+
+@register.filter
+def told(card: records.InterfaceRecord) -> list[tuple[str, str]]:
+    """The addresses of an interface, each with who said it."""
+    return addresses.told(card)
 
 
 @register.filter
