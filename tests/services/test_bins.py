@@ -43,7 +43,9 @@ def binned(shop: Workshop, actor: Actor, ref: Ref, **options: Any) -> None:
     job = deletion.delete(actor, ref, volumes=going, **options)
     job_worker.run.call(str(job))
     assert jobs.show(actor, job).state is JobState.DONE
-    shop.see(lambda: in_bin(ref))
+    called = shop.lab.virsh("domname", ref.id)
+    rows = mirror.Guest.objects.filter(uuid=ref.id, is_binned=True, record__name=called)
+    shop.see(rows.exists)
 
 
 def in_bin(ref: Ref) -> bool:
