@@ -71,6 +71,9 @@ async def _take(scope: Scope, receive: Receive, send: Send, ref: Ref, upload: UU
         raise
     if record is not None:
         await _say(send, record)
+        return
+    with contextlib.suppress(*GONE):  # given up, or refused with another part, meanwhile
+        await transfers.refuse(send, errors.Conflict("this upload is over"))
 
 
 async def _move(

@@ -85,6 +85,7 @@ export function send(files, choices = {}) {
     const sending = new Sending(file, root.dataset.uploads, { ...choices }, (it) => { draw(row, it); tidy(); announce(it); });
     sendings.set(row, sending);
     draw(row, sending);
+    tidy();
     queue = queue.then(() => sending.run());
   }
 }
