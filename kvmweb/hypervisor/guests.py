@@ -12,8 +12,7 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.core.records import GuestRecord, GuestState
-from kvmweb.core.tuning import Tuning
-from kvmweb.definitions import differences, elements, pending, placement, tuning
+from kvmweb.definitions import differences, elements, pending, placement
 from kvmweb.definitions import guests as xml
 from kvmweb.hypervisor import faults, reasons, snapshots
 
@@ -81,10 +80,8 @@ class Reader:
         self.details = details
         self._cpus: int | None = None
         """Of the host, when it was needed."""
-        self._stored: dict[str, tuple[str, Tuning]] = {}
         self._parsed: dict[str, tuple[str, xml.Definition]] = {}
-        self._compared: dict[str, tuple[str, str, bool]] = {}
-        self._differing: dict[str, tuple[str, str, dict[str, Any]]] = {}
+        self._compared: dict[str, tuple[str, str, dict[str, Any]]] = {}
 
     def begin(self, connection: libvirt.virConnect) -> Listing:
         """All guests there are now, to be read chunk by chunk."""
@@ -125,9 +122,7 @@ class Reader:
     def forget(self, uuid: str) -> None:
         """This guest is gone."""
         self._parsed.pop(uuid, None)
-        self._stored.pop(uuid, None)
         self._compared.pop(uuid, None)
-        self._differing.pop(uuid, None)
         self.details.forget(uuid)
 
     def dress(self, record: GuestRecord) -> GuestRecord:
@@ -174,9 +169,7 @@ class Reader:
             is_persistent=is_persistent,
             has_autostart=uuid in flags.autostart,
             has_saved_state=uuid in flags.saved,
-            has_pending_changes=self._has_pending(uuid, live, later),
             **self._waiting(uuid, live, later, parsed),
-            stored_tuning=self._stored_tuning(uuid, later, parsed) if later != live else None,
             snapshots=count,
             snapshot_tree=tree,
             started_at=None,
@@ -215,50 +208,14 @@ class Reader:
         self._parsed[uuid] = (text, parsed)
         return parsed
 
-    def _has_pending(self, uuid: str, live: str, inactive: str) -> bool:
-        if live is inactive:
-            return False
+    def _waiting(self, uuid: str, live: str, stored: str, parsed: xml.Definition) -> dict[str, Any]:
+        """What a record says of the next start; kept while both definitions stay as they are."""
+        if live is stored:
+            return _nothing_waits(parsed)
         known = self._compared.get(uuid)
-        if known and known[:2] == (live, inactive):
-            return known[2]
-        try:
-            found = pending.has_pending_changes(live, inactive)
-        except errors.Invalid:
-            found = False
-        self._compared[uuid] = (live, inactive, found)
-        return found
-
-    def _waiting(
-        self, uuid: str, live: str, inactive: str, parsed: xml.Definition
-    ) -> dict[str, Any]:
-        """What the next start brings, where that is anything; kept beside the comparison."""
-        if not self._has_pending(uuid, live, inactive):
-            return {"boot": parsed.boot}
-        known = self._differing.get(uuid)
-        if known is None or known[:2] != (live, inactive):
-            try:
-                stored, found = xml.parse(inactive), differences.of(live, inactive)
-            except errors.Invalid:
-                stored, found = parsed, ()
-            waiting = {
-                "boot": stored.boot,
-                "pending": found,
-                "stored_disks": stored.disks,
-                "stored_interfaces": stored.interfaces,
-            }
-            known = self._differing[uuid] = (live, inactive, waiting)
+        if known is None or known[:2] != (live, stored):
+            known = self._compared[uuid] = (live, stored, _compare(live, stored, parsed))
         return known[2]
-
-    def _stored_tuning(self, uuid: str, stored: str, parsed: xml.Definition) -> Tuning | None:
-        """Where it says something else: a running guest spells its processor out."""
-        known = self._stored.get(uuid)
-        if known is None or known[0] != stored:
-            try:
-                known = (stored, tuning.of(elements.parse(stored)))
-            except errors.Invalid:
-                return None
-            self._stored[uuid] = known
-        return None if known[1] == parsed.tuning else known[1]
 
     def _started_at(self, uuid: str, name: str, state: GuestState) -> float | None:
         if not state.is_active:
@@ -269,6 +226,29 @@ class Reader:
             except (OSError, ValueError):
                 pass
         return self.details.started_at.get(uuid)
+
+
+def _nothing_waits(parsed: xml.Definition) -> dict[str, Any]:
+    return {"has_pending_changes": False, "boot": parsed.boot}
+
+
+def _compare(live: str, stored: str, parsed: xml.Definition) -> dict[str, Any]:
+    """What the next start brings. parsed: the live definition, which spells its processor out."""
+    try:
+        later, has_pending = xml.parse(stored), pending.has_pending_changes(live, stored)
+        found = differences.of(live, stored) if has_pending else ()
+    except errors.Invalid:
+        return _nothing_waits(parsed)
+    told = {"stored_tuning": None if later.tuning == parsed.tuning else later.tuning}
+    if not has_pending:
+        return _nothing_waits(parsed) | told
+    return told | {
+        "has_pending_changes": True,
+        "boot": later.boot,
+        "pending": found,
+        "stored_disks": later.disks,
+        "stored_interfaces": later.interfaces,
+    }
 
 
 class Listing:
