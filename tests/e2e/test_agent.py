@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.portal import Portal
+from tests.e2e.test_guest_page import the_guest
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -29,7 +30,7 @@ def test_the_agent_tells_is_asked_and_thaws(
         "told", agent=True, memory_mib=112, start=True, disk=f"/var/lib/libvirt/images/{image.name}"
     )
     page = sign_in("ada")
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     card = page.locator(".agent")
     # No page is loaded again from here on: what comes is pushed.
     expect(card).to_contain_text("Answering", timeout=120_000)

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.portal import Portal
+from tests.e2e.test_guest_page import the_guest
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -24,21 +25,11 @@ def guest(lab: LabHost) -> Iterator[str]:
     lab.clear()
 
 
-def opened(page: Page, portal: Portal, uuid: str) -> None:
-    """The guest's page, when the portal knows the guest."""
-    url = f"{portal.url}/guests/lab/{uuid}/"
-    for _try in range(40):
-        if page.goto(url).status == 200:  # type: ignore[union-attr]
-            return
-        page.wait_for_timeout(500)
-    raise AssertionError("the portal does not know the guest")
-
-
 def test_a_guest_is_cloned_from_its_page(
     portal: Portal, sign_in: Callable[..., Page], guest: str, lab: LabHost, screenshots: Path
 ) -> None:
     page = sign_in("ada")
-    opened(page, portal, guest)
+    the_guest(page, portal, guest)
     page.goto(f"{portal.url}/guests/lab/{guest}/clone/")
     for _try in range(40):
         if page.locator("#id_way-vda option[value=copy]").count():
@@ -48,13 +39,13 @@ def test_a_guest_is_cloned_from_its_page(
     page.goto(f"{portal.url}/guests/lab/{guest}/")
     page.locator("[data-verb='guest.clone']").first.evaluate("it => it.click()")
     dialog = page.get_by_role("dialog", name="Clone origin")
-    expect(dialog.get_by_label("Name")).to_have_value("origin-clone")
+    expect(dialog.locator("[name=name]")).to_have_value("origin-clone")
     expect(dialog).to_contain_text("must never run or change again")
     page.screenshot(path=screenshots / "clone.png")
-    dialog.get_by_label("Name").fill("origin")
+    dialog.locator("[name=name]").fill("origin")
     dialog.get_by_role("button", name="Clone", exact=True).click()
     expect(dialog.locator(".field-error")).to_contain_text("already on this host")
-    dialog.get_by_label("Name").fill("second")
+    dialog.locator("[name=name]").fill("second")
     dialog.get_by_label("origin.qcow2").select_option("link")
     dialog.get_by_role("button", name="Clone", exact=True).click()
     page.wait_for_url(re.compile("/activity/jobs/"))
@@ -68,7 +59,7 @@ def test_a_definition_is_edited_and_brought_back(
     portal: Portal, sign_in: Callable[..., Page], guest: str, lab: LabHost, screenshots: Path
 ) -> None:
     page = sign_in("ada")
-    opened(page, portal, guest)
+    the_guest(page, portal, guest)
     page.get_by_role("link", name="Edit", exact=True).last.click()
     field = page.get_by_label("XML")
     expect(field).to_contain_text("(kept)")

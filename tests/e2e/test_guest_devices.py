@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.portal import Portal
+from tests.e2e.test_guest_page import the_guest
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -35,7 +36,7 @@ def test_a_medium_goes_in_and_a_link_goes_down_live(
 ) -> None:
     uuid = busybox_guest("devices01", kernel=False, start=True, extra=DRIVE)
     page = sign_in("ada")
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     disks = page.locator("article", has=page.get_by_role("heading", name="Disks"))
     dialog = page.get_by_role("dialog")
     found = dialog.locator("option", has_text="devices.iso")
@@ -66,7 +67,7 @@ def test_what_waits_stands_in_a_card_and_a_conflict_keeps_what_was_typed(
 ) -> None:
     uuid = busybox_guest("devices02", kernel=False, start=True)
     page = sign_in("ada")
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     page.get_by_role("button", name="Change 52:54").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Model").select_option("e1000e")

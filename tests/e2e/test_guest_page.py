@@ -17,9 +17,13 @@ pytestmark = [pytest.mark.lab, pytest.mark.browser]
 
 
 def the_guest(page: Page, portal: Portal, uuid: str) -> Page:
-    """Wait for the console's many modules: leaving earlier cuts their loading off."""
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
-    return page
+    """As soon as the portal knows it, with the console: leaving early cuts its modules off."""
+    for _try in range(40):
+        answer = page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+        if answer and answer.ok:
+            return page
+        page.wait_for_timeout(250)
+    raise AssertionError("the portal does not know the guest")
 
 
 def test_power_from_the_page_live(

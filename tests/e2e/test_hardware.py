@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.portal import Portal
+from tests.e2e.test_guest_page import the_guest
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -26,7 +27,7 @@ def test_a_device_is_added_changed_and_removed_live_and_what_waits_is_said(
 ) -> None:
     uuid = busybox_guest("hardware01", kernel=False, start=True)
     page = sign_in("ada")
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     card = page.locator("article", has=page.get_by_role("heading", name="Hardware"))
     dialog = page.get_by_role("dialog")
     card.get_by_role("button", name="Add").click()
@@ -61,7 +62,7 @@ def test_a_spice_guest_is_converted_with_one_press(
 ) -> None:
     uuid = busybox_guest("hardware02", kernel=False, vnc=False, extra=SPICE)
     page = sign_in("ada")
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     card = page.locator("article", has=page.get_by_role("heading", name="Hardware"))
     card.get_by_role("button", name="Convert to VNC").click()
     dialog = page.get_by_role("dialog")

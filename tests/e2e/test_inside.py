@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.portal import Portal
+from tests.e2e.test_guest_page import the_guest
 from tests.lab import disks
 from tests.lab.host import LabHost
 
@@ -40,7 +41,7 @@ def test_a_shut_off_guests_disk_is_looked_into(
         if page.goto(address).ok:
             break
         page.wait_for_timeout(500)
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     page.get_by_role("link", name="Look inside vda").click()
     page.wait_for_url(address)
     page.get_by_role("button", name="Look inside").click()

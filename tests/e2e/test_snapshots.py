@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.portal import Portal
+from tests.e2e.test_guest_page import the_guest
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -31,7 +32,7 @@ def test_a_guest_is_kept_brought_back_and_its_snapshots_deleted(
 ) -> None:
     uuid = busybox_guest("kept01", disk=disk)
     page = sign_in("ada")
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     head, card = page.locator(".guest-head"), page.locator("article[id$='-snapshots']")
     expect(card).to_contain_text("No snapshots")
     dialog = take(page, "first")

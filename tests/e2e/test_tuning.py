@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.portal import Portal
+from tests.e2e.test_guest_page import the_guest
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -40,7 +41,7 @@ def test_a_running_guest_is_pinned_waits_for_a_clock_and_its_disk_moves(
     lab.virsh("pool-refresh", "default")
     uuid = busybox_guest("tuned01", disk=disk, start=True)
     page = sign_in("ada")
-    page.goto(f"{portal.url}/guests/lab/{uuid}/", wait_until="networkidle")
+    the_guest(page, portal, uuid)
     card = page.locator("article", has=page.get_by_role("heading", name="Set-up"))
     dialog = page.get_by_role("dialog")
 

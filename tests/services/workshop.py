@@ -98,14 +98,14 @@ class Workshop:
                 break
         return frames
 
-    def see(self, is_so: Callable[[], bool]) -> None:
+    def see(self, is_so: Callable[[], bool], timeout_s: float = 20) -> None:
         """Bring the mirror up to date until it says so."""
 
         def look() -> bool:
             self.sync()
             return is_so()
 
-        wait_for(look, "the mirror does not say so")
+        wait_for(look, "the mirror does not say so", timeout_s)
 
     def define(self, name: str, **options: Any) -> Ref:
         """A guest of the lab, when the mirror has it."""
