@@ -68,6 +68,10 @@ export class Serial {
       allowProposedApi: true,
       linkHandler: { activate: (event, url) => /^https?:/.test(url) && event.ctrlKey && window.open(url, "_blank", "noopener,noreferrer") },
     });
+    this.terminal.attachCustomKeyEventHandler((event) => {
+      if (!this.drives && event.key === " ") event.preventDefault(); // who watches would scroll the page
+      return true;
+    });
     this.fit = new FitAddon();
     this.finder = new SearchAddon();
     this.terminal.loadAddon(this.fit);

@@ -86,8 +86,8 @@ def who_says_its_address(shop: Workshop, ref: Ref) -> None:
         assert len(card.told_by) == len(card.addresses)
         return card.told_by
 
-    shop.see(lambda: told() in (("lease",), ("agent+lease",)), timeout_s=60)
-    shop.see(lambda: told() == ("agent+lease",), timeout_s=60)  # a round takes 20 s
+    shop.see(lambda: told() in (("lease",), ("agent+lease",)))
+    shop.see(lambda: told() == ("agent+lease",))  # a round takes 20 s
 
 
 def the_facts(ref: Ref, reader: Actor) -> None:

@@ -98,7 +98,7 @@ class Workshop:
                 break
         return frames
 
-    def see(self, is_so: Callable[[], bool], timeout_s: float = 20) -> None:
+    def see(self, is_so: Callable[[], bool], timeout_s: float = 60) -> None:
         """Bring the mirror up to date until it says so."""
 
         def look() -> bool:
@@ -165,7 +165,7 @@ class Workshop:
         self.lab.inside("dd", "if=/dev/zero", f"of={path}", "bs=64k", check=False)
 
 
-def wait_for(is_so: Callable[[], bool], otherwise: str, timeout_s: float = 20) -> None:
+def wait_for(is_so: Callable[[], bool], otherwise: str, timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not is_so():
         if time.monotonic() > deadline:
