@@ -38,3 +38,11 @@ class CopyProgress:
     done: int
     total: int
     is_ready: bool
+
+
+@dataclass(slots=True)
+class Hold:
+    """How a guest was held while it was copied. is_unsure: its file systems may still be frozen."""
+
+    how: str
+    is_unsure: bool = False

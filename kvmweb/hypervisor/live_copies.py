@@ -7,20 +7,25 @@ copies are of the same moment. A guest whose copying is abandoned runs on, on it
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import libvirt
 
-from kvmweb.core import errors
-from kvmweb.core.disk_moves import CopyProgress
+from kvmweb.core import errors, plain, wire
+from kvmweb.core.disk_moves import CopyProgress, Hold
 from kvmweb.definitions import disk_sources as xml
 from kvmweb.definitions import disks as devices
-from kvmweb.hypervisor import actions, disk_moves, faults
+from kvmweb.hypervisor import actions, agent, agent_acts, disk_moves, faults, metadata
+
+log = logging.getLogger(__name__)
 
 FROZEN, PAUSED, STILL = "frozen", "paused", "still"
 """How the guest was held while the mirrors were cut; still: it was paused anyway."""
+HELD = ("kvmwebheld", "https://kvmweb.org/xmlns/held/1")
+"""In the running definition alone, while it is paused from here."""
 
 
 def begin(connection: libvirt.virConnect, uuid: str, *, disks: list[dict[str, Any]]) -> None:
@@ -64,15 +69,15 @@ def progress(connection: libvirt.virConnect, uuid: str, *, targets: list[str]) -
     return CopyProgress(done, total, is_ready=is_ready)
 
 
-def end(connection: libvirt.virConnect, uuid: str, *, targets: list[str]) -> str:
-    """Cut all mirrors at one moment; how the guest was held meanwhile."""
+def end(connection: libvirt.virConnect, uuid: str, *, targets: list[str]) -> dict[str, Any]:
+    """Cut all mirrors at one moment; a `Hold`: how the guest was held meanwhile."""
     domain = actions.find(connection, uuid)
-    with faults.translated(), _held(domain) as how:
+    with faults.translated(), _held(connection, domain) as hold:
         if not _are_level(domain, targets):
             raise errors.Conflict("a copy is not level", name=domain.name())
         for target in targets:
             domain.blockJobAbort(target, 0)
-    return how
+    return dict(wire.to_plain(hold))
 
 
 def stop(
@@ -90,7 +95,7 @@ def stop(
         for target in found:
             disk_moves.stop(domain, target)
         if is_running:
-            _release(domain)
+            _release(connection, domain)
     except libvirt.libvirtError as error:
         if faults.is_gone(error):
             return False
@@ -99,47 +104,80 @@ def stop(
 
 
 @contextmanager
-def _held(domain: libvirt.virDomain) -> Iterator[str]:
+def _held(connection: libvirt.virConnect, domain: libvirt.virDomain) -> Iterator[Hold]:
     """Nothing is written within the block; the guest is let go whatever happens in it."""
+    hold = Hold(STILL)
     if domain.state(0)[0] == libvirt.VIR_DOMAIN_PAUSED:
-        yield STILL
-        return
-    if _freeze(domain):
+        yield hold
+    elif _freeze(connection, domain, hold):
+        hold.how = FROZEN
         try:
-            yield FROZEN
+            yield hold
         finally:
-            domain.fsThaw(None, 0)
-        return
+            hold.is_unsure = not _thaw(connection, domain)
+    else:
+        hold.how = PAUSED
+        _pause(domain)
+        try:
+            yield hold
+        finally:
+            _go_on(domain)
+
+
+def _pause(domain: libvirt.virDomain) -> None:
+    """Marked first, so that it is known whose pause it is when this process dies within it."""
+    metadata.mark_live(domain, HELD, f"<{HELD[0]}/>")
     domain.suspend()
-    try:
-        yield PAUSED
-    finally:
-        domain.resume()
 
 
-def _freeze(domain: libvirt.virDomain) -> bool:
-    """By its agent; False where none answers, or some file system cannot be frozen."""
+def _go_on(domain: libvirt.virDomain) -> None:
+    domain.resume()
+    metadata.mark_live(domain, HELD, None)
+
+
+def _freeze(connection: libvirt.virConnect, domain: libvirt.virDomain, hold: Hold) -> bool:
+    """By its agent; False where none answers, or some file system cannot be frozen.
+
+    A slow guest that did not answer may freeze a moment later: so it is asked to thaw as well.
+    """
     if not devices.has_agent(domain.XMLDesc(0)):
         return False
     try:
-        domain.fsFreeze(None, 0)
-    except libvirt.libvirtError as error:
-        if faults.is_lost(error):
-            raise
+        with agent.asking(connection, domain.UUIDString(), agent_acts.FREEZE_S) as asked:
+            asked.fsFreeze(None, 0)
+    except errors.HostDown:
+        raise
+    except errors.AgentSilent:
+        hold.is_unsure = not _thaw(connection, domain)
+        return False
+    except errors.Problem:
         return False
     return True
 
 
-def _release(domain: libvirt.virDomain) -> None:
-    """Whoever was at it died while it held the guest."""
-    if domain.state(0)[0] == libvirt.VIR_DOMAIN_PAUSED:
-        domain.resume()
-    elif devices.has_agent(domain.XMLDesc(0)):
-        try:
-            domain.fsThaw(None, 0)
-        except libvirt.libvirtError as error:
-            if faults.is_lost(error):
-                raise
+def _thaw(connection: libvirt.virConnect, domain: libvirt.virDomain) -> bool:
+    """Whether the agent did it, or had nothing to do. Raises HostDown alone."""
+    try:
+        with agent.asking(connection, domain.UUIDString(), agent_acts.FREEZE_S) as asked:
+            asked.fsThaw(None, 0)
+    except errors.HostDown:
+        raise
+    except errors.Problem as problem:
+        name, why = plain.line(domain.name(), 200), problem.code
+        log.warning("%s may be frozen: its agent did not thaw it (%s)", name, why)
+        return False
+    return True
+
+
+def _release(connection: libvirt.virConnect, domain: libvirt.virDomain) -> None:
+    """Whoever was at it died while it held the guest. A pause of somebody else's stays."""
+    is_paused = domain.state(0)[0] == libvirt.VIR_DOMAIN_PAUSED
+    if metadata.is_marked_live(domain, HELD):
+        if is_paused:
+            domain.resume()
+        metadata.mark_live(domain, HELD, None)
+    elif not is_paused and devices.has_agent(domain.XMLDesc(0)):
+        _thaw(connection, domain)
 
 
 def _are_level(domain: libvirt.virDomain, targets: list[str]) -> bool:

@@ -36,6 +36,19 @@ def read(domain: libvirt.virDomain, key: Key) -> str | None:
         return _read(domain, ELEMENT, key[1], flags)
 
 
+def mark_live(domain: libvirt.virDomain, key: Key, value: str | None) -> None:
+    """In what runs, and nowhere else; None takes it away."""
+    with faults.translated():
+        if value is not None or _read(domain, ELEMENT, key[1], LIVE) is not None:
+            domain.setMetadata(ELEMENT, value, *key, LIVE)
+
+
+def is_marked_live(domain: libvirt.virDomain, key: Key) -> bool:
+    """Whether what runs has our element in this namespace."""
+    with faults.translated():
+        return _read(domain, ELEMENT, key[1], LIVE) is not None
+
+
 def refuse_kept(domain: libvirt.virDomain) -> None:
     """Before its disks could change. Raises WrongState for one in the bin, and for a template."""
     if domain.isActive():

@@ -83,6 +83,17 @@ def thaw(actor: Actor, ref: Ref) -> int:
     return count
 
 
+@internal("a part of what freezes a guest for a moment")
+def expect(name: str, ref: Ref) -> None:
+    """Its agent did not say that it thawed: the clockwork thaws it. name: of who asked."""
+    now = timezone.now()
+    GuestFreeze.objects.get_or_create(
+        host=ref.host, uuid=ref.id,
+        defaults={"person_name": plain.line(name, 100), "since": now, "until": now + AGAIN},
+    )  # fmt: skip
+    _tell(ref)
+
+
 @internal("a part of the agent's card")
 def of(ref: Ref) -> Frozen | None:
     """Whether the portal froze it."""

@@ -11,17 +11,17 @@ from typing import Any
 
 from kvmweb.core import wire
 from kvmweb.core.creation import NewVolume
-from kvmweb.core.disk_moves import CopyProgress
+from kvmweb.core.disk_moves import CopyProgress, Hold
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import creation_volumes
+from kvmweb.services import creation_volumes, freezes
 from kvmweb.services.marks import internal
 from kvmweb.services.works import Work, undoes
 
 LOOK_S = 0.5
 BEGIN_S = 60.0
-END_S = 60.0
-"""With an agent that does not answer."""
+END_S = 90.0
+"""Twice behind another question, and with an agent that answers neither freeze nor thaw."""
 Disks = Sequence[dict[str, Any]]
 
 
@@ -46,13 +46,16 @@ def copy(work: Work, original: Ref, disks: Disks, *, is_running: bool) -> str:
             for disk in disks
         ],
     )  # fmt: skip
-    while not (found := _progress(host, guest)).is_ready:
-        work.report(found.done, found.total)
+    while not (at := _progress(host, guest)).is_ready:
+        work.report(at.done, at.total)
         time.sleep(LOOK_S)
-    work.report(found.total, found.total)
-    how = client.call(host, "guest.mirror_cut", deadline_s=END_S, **guest)
+    work.report(at.total, at.total)
+    found = client.call(host, "guest.mirror_cut", deadline_s=END_S, **guest)
+    hold = wire.from_plain(Hold, found)
+    if hold.is_unsure:
+        freezes.expect(work.actor.name, original)
     work.withdraw()
-    return str(how)
+    return hold.how
 
 
 def _progress(host: str, guest: dict[str, Any]) -> CopyProgress:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from typing import Any
 
+import libvirt
 import pytest
 
 from kvmweb.core.actors import Actor
@@ -13,8 +15,9 @@ from kvmweb.core.jobs import JobState
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish
 from kvmweb.hostlink import client
+from kvmweb.hypervisor import live_copies
 from kvmweb.services import cloning, guest_page, job_worker, jobs, live_copying
-from kvmweb.store.models import AuditEntry
+from kvmweb.store.models import AuditEntry, GuestFreeze
 from tests.services.cut_off import cleaned_later, cut, killed
 from tests.services.workshop import IMAGES, KEY, Workshop, wait_for
 
@@ -97,6 +100,27 @@ def test_an_agent_that_answers_holds_the_file_systems_still(shop: Workshop, admi
     assert "thawed" in shop.lab.virsh("qemu-agent-command", "first", asked)
 
 
+def test_a_silent_agent_delays_the_clone_and_no_more(shop: Workshop, admin: Actor) -> None:
+    """It may freeze a moment later: so the clockwork is told to thaw it."""
+    shop.disk("first.qcow2", size="4M")
+    ref = shop.define(
+        "first", disk=f"{IMAGES}/first.qcow2", start=True, agent=True, hostile="greets",
+        memory_mib=112,
+    )  # fmt: skip
+    wait_for(lambda: shop.record(ref).is_agent_connected, "no agent", timeout_s=60)
+    job = cloning.clone(admin, ref, name="copied", ways={})
+    began = time.monotonic()
+    job_worker.run.call(str(job))
+    assert jobs.show(admin, job).state is JobState.DONE
+    assert time.monotonic() - began < live_copying.END_S / 2
+    assert AuditEntry.objects.filter(detail__act="held-paused").exists()
+    assert runs_on(shop)
+    assert GuestFreeze.objects.get().uuid == ref.id
+    began = time.monotonic()
+    live_copying._stop(host=KEY, uuid=ref.id, targets=["vda"], is_running=True)
+    assert time.monotonic() - began < live_copying.END_S / 2
+
+
 def test_a_paused_guest_stays_paused(shop: Workshop, admin: Actor, busy: Ref) -> None:
     shop.lab.virsh("suspend", "first")
     shop.see(lambda: guest_page.show(admin, busy).record.state == "paused")
@@ -163,11 +187,17 @@ def test_a_guest_that_stops_meanwhile_fails_the_clone_alone(
 def test_what_was_held_by_a_worker_that_died_is_let_go(
     shop: Workshop, admin: Actor, busy: Ref
 ) -> None:
-    shop.lab.virsh("suspend", "first")
+    """And what somebody else paused meanwhile is not."""
     undo: dict[str, Any] = {"host": KEY, "uuid": busy.id, "targets": ["vda", "vdb"]}
+    connection = libvirt.open(shop.lab.uri)
+    live_copies._pause(connection.lookupByUUIDString(busy.id))
+    connection.close()
     live_copying._stop(**undo, is_running=False)
     assert shop.lab.state("first") == "paused"
     live_copying._stop(**undo, is_running=True)
-    live_copying._stop(**undo, is_running=True)
     assert shop.lab.state("first") == "running"
+    assert "kvmwebheld" not in shop.lab.virsh("dumpxml", "first")
+    shop.lab.virsh("suspend", "first")
+    live_copying._stop(**undo, is_running=True)
+    assert shop.lab.state("first") == "paused"
     assert client.call(KEY, "guest.mirror_stop", **NOBODY) == {"changed": False}
