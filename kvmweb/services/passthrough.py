@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
@@ -21,6 +22,7 @@ from kvmweb.core.hosts import Part
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.definitions import hardware as xml
+from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import parts, pool_roots
 from kvmweb.services.guard import guarded, internal
@@ -98,16 +100,26 @@ def _nested(actor: Actor, host: str, path: str) -> str:
 
     Who writes in the outer one could put a link in the place of the inner one, to any file.
     """
+    has_folders = Q(xml__contains="<filesystem") | Q(stored_xml__contains="<filesystem")
     kept = mirror.GuestDefinition.objects.filter(
-        guest__host=host, guest__is_gone__in=[False], xml__contains="<filesystem"
+        mirror.HOLDS, has_folders, guest__host=host
     ).select_related("guest")
-    for definition in kept:
-        for shared in (*_shared(definition.xml), *_shared(definition.stored_xml)):
-            if shared != path and (_is_in(shared, path) or _is_in(path, shared)):
-                is_seen = judge.can_see(actor, definition.guest.ref)
-                name = definition.guest.name if is_seen else _("a guest that you do not see")
-                said = {"path": shared, "name": name}
-                return _("Inside or around %(path)s, which %(name)s has.") % said
+    held = [
+        (shared, definition.guest)
+        for definition in kept
+        for shared in (*_shared(definition.xml), *_shared(definition.stored_xml))
+        if shared.startswith("/")
+    ]
+    if not held:
+        return ""
+    paths = [path, *(shared for shared, _guest in held)]
+    real, *reals = client.call(host, "pool.resolve", paths=paths)
+    for other, (shared, guest) in zip(reals, held, strict=True):
+        if other != real and (_is_in(other, real) or _is_in(real, other)):
+            is_seen = judge.can_see(actor, guest.ref)
+            name = guest.name if is_seen else _("a guest that you do not see")
+            said = {"path": shared, "name": name}
+            return _("Inside or around %(path)s, which %(name)s has.") % said
     return ""
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from kvmweb.core.actors import Actor
+from kvmweb.core.bins import BinMark
 from kvmweb.core.devices import DeviceKind, DeviceRecord
 from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.hardware import Outcome, Refusal, When
 from kvmweb.core.records import GuestState
+from kvmweb.hostlink import client
+from kvmweb.inventory import models as mirror
 from kvmweb.services import guest_page, hardware, passthrough, pool_roots
 from tests.services.stage import mirrored, person
 from tests.services.test_devices import device, told
@@ -176,3 +179,24 @@ def test_where_pools_may_be_says_nothing_of_shares(admin: Actor) -> None:
     assert pool_roots.of_host("east", pool_roots.SHARES) == ("/srv/shares",)
     with pytest.raises(Invalid):
         pool_roots.add(admin, "/srv/x", purpose="anything")
+
+
+def test_a_folder_of_a_guest_in_the_bin_and_one_behind_a_link_are_theirs(
+    admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ref,) = mirrored(1)
+    text = (
+        "<domain><devices><filesystem type='mount'><source dir='/srv/link'/>"
+        "<target dir='data'/></filesystem></devices></domain>"
+    )
+    mirrored(2, xml=text, bin=BinMark("deleted", 1.0))
+    assert mirror.Guest.objects.get(uuid=ref.id.replace("1", "2")).is_binned
+
+    def resolve(_host: str, _verb: str, *, paths: list[str]) -> list[str]:
+        return [path.replace("/srv/link", "/srv/real") for path in paths]
+
+    monkeypatch.setattr(client, "call", resolve)
+    for nested in ("/srv/link/inner", "/srv/real/inner", "/srv"):
+        assert "deleted" in passthrough._nested(admin, ref.host, nested)
+    for other in ("/srv/link", "/srv/real", "/srv/other"):
+        assert passthrough._nested(admin, ref.host, other) == ""
