@@ -121,7 +121,7 @@ def edit(
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong) if place else _same_in(actor, ref, before, mode)
     _mode(mode or "bridge", wrong)
-    _limits(ref, limits, found, before, wrong)
+    _limits(actor, ref, limits, found, before, wrong)
     new_mac = _other_mac(actor, ref, before, new_mac, wrong, is_active=is_active)
     if model and model != before.model:
         _model(model, wrong)
@@ -203,7 +203,28 @@ def _mode(mode: str, wrong: dict[str, str]) -> None:
         wrong["mode"] = _("Choose one of the list.")
 
 
+def _vlan_fault(
+    actor: Actor, ref: Ref, vlan: int | None, found: CardPlace | None, card: InterfaceRecord
+) -> str:
+    """Another VLAN is another network: where the card stays, its network is to be used too."""
+    if vlan and not 1 <= vlan <= VLAN_MAX:
+        return _("1 to 4094, or empty.")
+    if vlan and not _has_vlans(ref, found, card):
+        return _("Only a network of Open vSwitch gives each interface a VLAN.")
+    is_same = vlan == (card.vlans or (0,))[0]
+    if vlan is None or (found is None and is_same):
+        return ""
+    if vlan and (found.port_group if found else card.port_group):
+        return _("The port group says which VLAN it is.")
+    if found is None and not any(
+        (it.type, it.source) == (card.type, card.source) for it in places(actor, ref.host)
+    ):
+        return _("Choose a network that you may use.")
+    return ""
+
+
 def _limits(
+    actor: Actor,
     ref: Ref,
     limits: CardLimits,
     found: CardPlace | None,
@@ -216,10 +237,8 @@ def _limits(
         wrong["mtu"] = _("%(low)d to %(high)d, or empty.") % {"low": low, "high": high}
     elif limits.mtu and kind == "direct":
         wrong["mtu"] = _("macvtap has the MTU of its device.")
-    if limits.vlan and not 1 <= limits.vlan <= VLAN_MAX:
-        wrong["vlan"] = _("1 to 4094, or empty.")
-    elif limits.vlan and not _has_vlans(ref, found, card):
-        wrong["vlan"] = _("Only a network of Open vSwitch gives each interface a VLAN.")
+    if sentence := _vlan_fault(actor, ref, limits.vlan, found, card):
+        wrong["vlan"] = sentence
     for name, flow in (("inbound", limits.inbound), ("outbound", limits.outbound)):
         if flow is None:
             continue

@@ -22,7 +22,8 @@ SWITCH = (
 )
 OVS = (
     "<network><name>ovs</name><forward mode='bridge'/><bridge name='ovsbr0'/>"
-    "<virtualport type='openvswitch'/></network>"
+    "<virtualport type='openvswitch'/><portgroup name='dev'><vlan><tag id='7'/></vlan></portgroup>"
+    "</network>"
 )
 FAST = Flow(1000, 2000, 512)
 TC = '#!/bin/sh\necho "$@" >> {log}\n'
@@ -163,6 +164,31 @@ def test_only_open_vswitch_has_vlans_of_interfaces(
     shop.see(lambda: shop.record(ref).interfaces[0].vlans == (42,))
     assert cards.edit(creator, ref, mac, place=f"network:{shop.network}") == "now"
     assert "<tag" not in stored(shop, ref)
+
+
+def test_another_vlan_is_for_who_may_use_the_network_and_not_beside_a_port_group(
+    shop: Workshop, creator: Actor, editor: Actor, mac: str, networks: dict[str, str]
+) -> None:
+    ref = guest(shop, mac)
+    key = f"network:{networks['ovs']}"
+    shop.see(lambda: f"{key}/dev" in [it.key for it in cards.places(creator, "east")])
+    assert cards.edit(creator, ref, mac, place=key, limits=CardLimits(vlan=42)) == "now"
+    shop.see(lambda: shop.record(ref).interfaces[0].vlans == (42,))
+    assert cards.places(editor, "east") == []
+    for vlan in (43, 0):
+        with pytest.raises(Invalid) as wrong:
+            cards.edit(editor, ref, mac, limits=CardLimits(vlan=vlan))
+        assert set(wrong.value.fields) == {"vlan"}
+    assert cards.edit(editor, ref, mac, limits=CardLimits(mtu=1400, vlan=42)) == "now"
+    assert cards.edit(creator, ref, mac, limits=CardLimits(vlan=43)) == "now"
+    with pytest.raises(Invalid) as wrong:
+        cards.edit(creator, ref, mac, place=f"{key}/dev", limits=CardLimits(vlan=43))
+    assert set(wrong.value.fields) == {"vlan"}
+    assert cards.edit(creator, ref, mac, place=f"{key}/dev") == "now"
+    shop.see(lambda: shop.record(ref).interfaces[0].port_group == "dev")
+    with pytest.raises(Invalid) as wrong:
+        cards.edit(creator, ref, mac, limits=CardLimits(vlan=44))
+    assert set(wrong.value.fields) == {"vlan"}
 
 
 def test_a_device_of_the_host_is_for_those_who_may(
