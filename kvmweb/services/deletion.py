@@ -124,8 +124,13 @@ def _delete(work: Work, arguments: Arguments) -> None:
 
 
 def _put_aside(work: Work, ref: Ref, arguments: Arguments) -> None:
-    """Nothing to take back: whenever this is cut off, the guest is there or in the bin, whole."""
-    mark = {"at": time.time(), "by": work.actor.name, "volumes": arguments["volumes"]}
+    """Nothing to take back: whenever this is cut off, the guest is there or in the bin, whole.
+
+    When its days are over the portal itself deletes its disks: so none goes in that may not go now.
+    """
+    reach = judge.reach(work.actor, "volume.delete")
+    mine = [it for it in arguments["volumes"] if reach.covers(refs.pool(ref.host, it["pool"]))]
+    mark = {"at": time.time(), "by": work.actor.name, "volumes": mine}
     client.call(ref.host, "guest.bin", deadline_s=FORGET_S, uuid=ref.id, mark=mark)
 
 

@@ -29,7 +29,7 @@ from kvmweb.services import (
     volume_acts,
     volumes,
 )
-from kvmweb.store.models import AuditEntry, GuestVersion, Job
+from kvmweb.store.models import AuditEntry, Grant, GuestVersion, Job, RightsEpoch
 from tests.services.cut_off import killed
 from tests.services.stage import person
 from tests.services.workshop import IMAGES, KEY, Workshop
@@ -278,3 +278,24 @@ def test_a_listing_leaves_it_alone_and_the_history_without_it(
     hub.purge(timezone.now() + timedelta(days=1))
     assert mirror.Guest.objects.values_list("rev", flat=True).get(uuid=kept.id) == before
     assert not GuestVersion.objects.filter(uuid=kept.id, xml__contains="kvmwebbin").exists()
+
+
+def test_a_disk_that_may_not_be_deleted_any_more_does_not_go_into_the_bin(
+    shop: Workshop, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The portal itself deletes what is in there: rights are judged once more when it goes in."""
+    shop.disk("own.qcow2")
+    ref = shop.define("web01", disk=f"{IMAGES}/own.qcow2")
+    going = [disk.volume for disk in deletion.ask(admin, ref).disks]
+    owner = person("own", "project-owner", str(ref))
+    Grant.objects.create(
+        person_id=owner.person_id, role="storage-admin", scope=str(refs.pool(KEY, shop.pool))
+    )
+    RightsEpoch.advance()
+    job = deletion.delete(owner, ref, volumes=going)
+    Grant.objects.filter(person_id=owner.person_id, role="storage-admin").delete()
+    RightsEpoch.advance()
+    job_worker.run.call(str(job))
+    assert jobs.show(admin, job).state is JobState.DONE
+    shop.see(lambda: in_bin(ref))
+    assert bins.show(admin, ref).going == ()
