@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from kvmweb.core import bridges
 from kvmweb.hypervisor import ifupdown_files as text
@@ -82,8 +83,8 @@ def _deletion(wish: Wish, before: text.Files) -> Plan:
         key,
         _changed(before, after),
         before=_end(wish.bridge),
-        after=(f"ifup --force {first}",) if gets else (),
-        back_before=(f"ifdown --force {first}",) if gets else (),
+        after=(f"ifup --force {shlex.quote(first)}",) if gets else (),
+        back_before=(f"ifdown --force {shlex.quote(first)}",) if gets else (),
         back_after=(f"ifup --force {wish.bridge}",),
     )
 

@@ -162,7 +162,9 @@ def _port(ways: Held, card: _Card, addresses: tuple[str, ...]) -> HostPort:
 
 
 def _bridge(ways: Held, card: _Card) -> HostBridge:
-    ports = tuple(name for name in card.members if not name.startswith(_TAPS))
+    ports = tuple(
+        name for name in card.members if not name.startswith(_TAPS) and bridges.NAME.fullmatch(name)
+    )
     holder = next((key for key, held in ways.items() if card.name in held), "")
     if not holder or not bridges.NAME.fullmatch(card.name):
         return HostBridge(card.name, ports, obstacle="unknown")

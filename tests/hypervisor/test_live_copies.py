@@ -7,12 +7,13 @@ from typing import Any
 import libvirt
 import pytest
 
-from kvmweb.hypervisor import agent_acts, live_copies
+from kvmweb.hypervisor import agent_acts, live_copies, metadata
 
 UUID = "00000000-0000-4000-8000-00000000beef"
 XML = (
     "<domain type='qemu'><name>a</name><devices><channel type='unix'>"
-    "<target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel></devices></domain>"
+    "<target type='virtio' name='org.qemu.guest_agent.0' state='connected'/>"
+    "</channel></devices></domain>"
 )
 
 
@@ -48,7 +49,7 @@ class Guest:
 
 @pytest.fixture(autouse=True)
 def unmarked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_copies.metadata, "mark_live", lambda *_any: None)
+    monkeypatch.setattr(metadata, "mark_live", lambda *_any: None)
 
 
 def held(guest: Any) -> tuple[str, bool]:
