@@ -55,7 +55,10 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class NewVolume:
-    """A volume to be made. pool: UUID; size: bytes; backing: name of the volume it grows from."""
+    """A volume to be made. pool: UUID; size: bytes; backing: name of the volume it grows from.
+
+    backing_format: what that was when it was looked at.
+    """
 
     pool: str
     pool_name: str
@@ -64,6 +67,7 @@ class NewVolume:
     format: str
     backing_pool: str = ""
     backing: str = ""
+    backing_format: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from kvmweb.core import errors
 from kvmweb.definitions import cloning as xml
 from kvmweb.definitions import volumes as volume_xml
 from kvmweb.hypervisor import actions, creation, faults, firmware_files, pools, volume_acts
+from kvmweb.hypervisor import disks as devices
 
 _STORED = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 
@@ -27,10 +28,11 @@ def clone(
 ) -> None:
     """Keep the definition of the clone. uuid: the clone's; source: of the original.
 
-    disks: `{"target", "pool", "volume"}` of each that is not shared; no volume leaves the drive
-    empty. is_running: they were copied while it ran. seed: `{"pool", "volume"}` of the disc of its
-    answers for cloud-init. The definition comes before the firmware's variables: whoever takes the
-    clone back deletes both. Raises: WrongState (it runs), Conflict, Exists, NotFound, Invalid.
+    disks: `{"target", "pool", "volume", "format"}` of each that is not shared; no volume leaves the
+    drive empty. format: what it was made as. is_running: they were copied while it ran. seed: the
+    same of the disc of its answers for cloud-init. The definition comes before the firmware's
+    variables: whoever takes the clone back deletes both.
+    Raises: WrongState (it runs), Conflict, Exists, NotFound, Invalid.
     """
     original = actions.find(connection, source)
     with faults.translated():
@@ -58,6 +60,7 @@ def unclone(connection: libvirt.virConnect, uuid: str) -> bool:
 
 
 def _source(connection: libvirt.virConnect, disk: dict[str, Any]) -> xml.Source:
+    """In the format that it was made as: what libvirt finds in it now, a guest may have written."""
     if not disk.get("volume"):
         return xml.Source()
     found = volume_acts.find(connection, str(disk["pool"]), str(disk["volume"]))
@@ -65,5 +68,4 @@ def _source(connection: libvirt.virConnect, disk: dict[str, Any]) -> xml.Source:
         seen = volume_xml.parse(found.XMLDesc(0))
     if seen.type not in ("file", "block"):
         raise errors.NotSupported(f"a disk from a pool of {seen.type} volumes")
-    known = "raw" if seen.format in ("", "iso", "none", "unknown") else seen.format
-    return xml.Source(seen.type, seen.path, known)
+    return xml.Source(seen.type, seen.path, devices.read_as(str(disk["format"])))

@@ -13,12 +13,10 @@ import libvirt
 from kvmweb.core import errors
 from kvmweb.core.disk_moves import CopyProgress
 from kvmweb.definitions import disk_sources as xml
-from kvmweb.definitions import volumes as volume_xml
 from kvmweb.hypervisor import actions, changing, disks, faults, pools, volume_acts
 
 COPY = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
 PIVOT_S = 20.0
-_FORMLESS = ("", "iso", "none", "unknown")
 
 
 def begin(
@@ -29,10 +27,12 @@ def begin(
     source: str,
     pool: str,
     volume: str,
+    image_format: str,
 ) -> None:
     """Mirror the disk of a running guest into this volume, which is there and empty.
 
-    source: what the person saw it read. Raises: WrongState (off), Conflict, Busy, Invalid, Fault.
+    source: what the person saw it read. image_format: what the volume was made as.
+    Raises: WrongState (off), Conflict, Busy, Invalid, Fault.
     """
     domain = actions.find(connection, uuid)
     with pools.translated():
@@ -40,7 +40,7 @@ def begin(
             raise errors.WrongState(name=domain.name(), state="shut-off")
         if xml.source(domain.XMLDesc(0), target) != source:
             raise errors.Conflict("the disk changed meanwhile", name=domain.name())
-        place = place_of(connection, pool, volume)
+        place = place_of(connection, pool, volume, image_format)
         domain.blockCopy(target, xml.destination(place), {}, COPY)
 
 
@@ -66,6 +66,7 @@ def pivot(
     source: str,
     pool: str,
     volume: str,
+    image_format: str,
 ) -> None:
     """The guest goes on with the copy, now and at its next start. source: what it read before.
 
@@ -73,7 +74,7 @@ def pivot(
     """
     domain = actions.find(connection, uuid)
     with pools.translated():
-        place = place_of(connection, pool, volume)
+        place = place_of(connection, pool, volume, image_format)
         domain.blockJobAbort(target, libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
         until = time.monotonic() + PIVOT_S
         while xml.source(domain.XMLDesc(0), target) != place[1]:
@@ -95,6 +96,7 @@ def repoint(
     target: str,
     pool: str,
     volume: str,
+    image_format: str,
     definition_hash: str,
 ) -> None:
     """A guest that is off reads this volume from now on. Raises: WrongState (it runs), Conflict."""
@@ -102,7 +104,7 @@ def repoint(
     with pools.translated():
         if domain.isActive():
             raise errors.WrongState(name=domain.name(), state="running")
-        place = place_of(connection, pool, volume)
+        place = place_of(connection, pool, volume, image_format)
         changing.store(connection, domain, lambda text: xml.point(text, target, place))
 
 
@@ -141,11 +143,14 @@ def stop(domain: libvirt.virDomain, target: str) -> None:
             raise
 
 
-def place_of(connection: libvirt.virConnect, pool: str, volume: str) -> xml.Place:
-    """Of a volume with a path, in its format."""
+def place_of(
+    connection: libvirt.virConnect, pool: str, volume: str, image_format: str
+) -> xml.Place:
+    """Of a volume with a path. image_format: what it was made as, never what it looks like now:
+    a guest that writes the header of an image into a raw disk would name files of the host.
+    """
     found = volume_acts.find(connection, pool, volume)
     kind, path, _name = disks.source(connection, pool, found)
     if kind not in ("file", "block"):
         raise errors.NotSupported("a disk in a pool without paths")
-    known = volume_xml.parse(found.XMLDesc(0)).format
-    return kind, path, "raw" if known in _FORMLESS else known
+    return kind, path, disks.read_as(image_format)

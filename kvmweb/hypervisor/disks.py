@@ -48,7 +48,7 @@ def attach(
         known = volumes.parse(found.XMLDesc(0)).format
         text = xml.build(
             source(connection, pool, found),
-            image_format="raw" if is_raw or known in _FORMLESS else known,
+            image_format="raw" if is_raw else read_as(known),
             target=target,
             bus=bus,
             device=device,
@@ -123,6 +123,11 @@ def _definitions(domain: libvirt.virDomain) -> list[str]:
     if domain.isPersistent():
         texts.append(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
     return texts
+
+
+def read_as(image_format: str) -> str:
+    """What QEMU is told of a volume that libvirt says this of."""
+    return "raw" if image_format in _FORMLESS else image_format
 
 
 def source(

@@ -29,7 +29,7 @@ HELD = ("kvmwebheld", "https://kvmweb.org/xmlns/held/1")
 
 
 def begin(connection: libvirt.virConnect, uuid: str, *, disks: list[dict[str, Any]]) -> None:
-    """Mirror each of these: `{"target", "pool", "volume"}`. All of them, or none.
+    """Mirror each of these: `{"target", "pool", "volume", "format"}`. All of them, or none.
 
     Raises: WrongState (it is off), Busy (a disk is being copied already), NotFound, NotSupported.
     """
@@ -43,7 +43,9 @@ def begin(connection: libvirt.virConnect, uuid: str, *, disks: list[dict[str, An
                 target = str(disk["target"])
                 if domain.blockJobInfo(target, 0):
                     raise errors.Busy("a disk of it is being copied already")
-                place = disk_moves.place_of(connection, str(disk["pool"]), str(disk["volume"]))
+                place = disk_moves.place_of(
+                    connection, str(disk["pool"]), str(disk["volume"]), str(disk["format"])
+                )
                 domain.blockCopy(target, xml.destination(place), {}, disk_moves.COPY)
                 begun.append(target)
         except BaseException:

@@ -174,8 +174,7 @@ def _content_fault(actor: Actor, pool: Ref, row: mirror.Volume) -> str:
         return _("An encrypted disk cannot be copied here.")
     try:
         image_locks.require_fit(pool, row.name)
-        if judge.can(actor, "pool.view", pool):
-            volume_reach.require_honest(forged=volumes.show(actor, pool, row.uuid).forged)
+        volume_reach.require_honest(forged=volumes.is_forged(actor, pool, row))
         volume_reach.require(actor, pool, row, "volume.clone")
     except Problem as problem:
         fields = getattr(problem, "fields", {})

@@ -89,6 +89,7 @@ def _disk(work: Work, host: str, disk: dict[str, Any]) -> None:
             wanted = NewVolume(
                 disk["pool"], "", disk["name"], disk["capacity"], "qcow2",
                 backing_pool=disk["source_pool"], backing=disk["source"],
+                backing_format=disk["source_format"],
             )  # fmt: skip
             creation_volumes.make(work, host, wanted)
 
@@ -104,7 +105,12 @@ def _define(work: Work, arguments: Arguments, original: Ref, made: Ref) -> None:
         name=arguments["name"],
         definition_hash=arguments["definition_hash"],
         disks=[
-            {"target": disk["target"], "pool": disk["pool"], "volume": disk["name"]}
+            {
+                "target": disk["target"],
+                "pool": disk["pool"],
+                "volume": disk["name"],
+                "format": disk.get("image_format", ""),
+            }
             for disk in arguments["disks"]
         ],
         seed=_seed(arguments.get("seed")),
@@ -113,7 +119,7 @@ def _define(work: Work, arguments: Arguments, original: Ref, made: Ref) -> None:
 
 
 def _seed(seed: dict[str, Any] | None) -> dict[str, str] | None:
-    return {"pool": seed["pool"], "volume": seed["name"]} if seed else None
+    return {"pool": seed["pool"], "volume": seed["name"], "format": "raw"} if seed else None
 
 
 @undoes("guest.unclone")

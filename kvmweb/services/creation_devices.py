@@ -274,6 +274,7 @@ def _make(
         NewVolume(
             disk.pool, pool.name, name, disk.size, form,
             backing_pool=backing.pool if backing else "", backing=backing.name if backing else "",
+            backing_format=backing.format if backing else "",
         )
     )  # fmt: skip
     spec = DiskSpec(

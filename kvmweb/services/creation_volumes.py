@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from kvmweb.core import flows
 from kvmweb.core.creation import NewVolume
-from kvmweb.core.errors import Busy, HostDown, NotFound, Problem
+from kvmweb.core.errors import Busy, Conflict, HostDown, NotFound, Problem
 from kvmweb.hostlink import client
 from kvmweb.services.marks import internal
 from kvmweb.services.works import Work, undoes
@@ -24,10 +24,15 @@ Report = Callable[[int, int], None]
 
 @internal("a step of a creation")
 def make(work: Work, host: str, volume: NewVolume) -> None:
-    """One volume, announced first. Where the host says no, it has made none."""
+    """One volume, announced first. Where the host says no, it has made none.
+
+    Raises Conflict where what it grows from is not of the format any more that was looked at.
+    """
     below: dict[str, Any] = {}
     if volume.backing:
         below = client.call(host, "volume.look", uuid=volume.backing_pool, name=volume.backing)
+        if below["format"] != volume.backing_format:
+            raise Conflict(f"{volume.backing} is {below['format']} now", name=volume.backing)
     work.undo("guest.drop_volume", host=host, pool=volume.pool, name=volume.name)
     try:
         client.call(
@@ -39,7 +44,7 @@ def make(work: Work, host: str, volume: NewVolume) -> None:
             capacity=volume.size,
             image_format=volume.format,
             backing=below.get("path", ""),
-            backing_format=below.get("format", ""),
+            backing_format=volume.backing_format,
         )
     except (HostDown, Busy):
         raise

@@ -52,6 +52,7 @@ def _running(work: Work, ref: Ref, arguments: Arguments) -> None:
     place = {
         "uuid": ref.id, "target": arguments["target"], "source": arguments["before"],
         "pool": arguments["pool"], "volume": arguments["name"],
+        "image_format": arguments["image_format"],
     }  # fmt: skip
     with work.step("copy", arguments["name"]):
         _make(work, ref, arguments)
@@ -76,7 +77,7 @@ def _resting(work: Work, ref: Ref, arguments: Arguments) -> None:
         client.call(
             ref.host, "guest.repoint_disk", deadline_s=SWITCH_S, uuid=ref.id,
             target=arguments["target"], pool=arguments["pool"], volume=arguments["name"],
-            definition_hash=arguments["definition_hash"],
+            image_format=arguments["image_format"], definition_hash=arguments["definition_hash"],
         )  # fmt: skip
 
 

@@ -42,7 +42,10 @@ def copy(work: Work, original: Ref, disks: Disks, *, is_running: bool) -> str:
     client.call(
         host, "guest.mirror_begin", deadline_s=BEGIN_S, uuid=original.id,
         disks=[
-            {"target": disk["target"], "pool": disk["pool"], "volume": disk["name"]}
+            {
+                "target": disk["target"], "pool": disk["pool"], "volume": disk["name"],
+                "format": disk["image_format"],
+            }
             for disk in disks
         ],
     )  # fmt: skip

@@ -84,6 +84,15 @@ def pool_of(actor: Actor, ref: Ref) -> Ref:
     return pool
 
 
+@internal("a part of acts that read a volume's content")
+def is_forged(actor: Actor, ref: Ref, volume: mirror.Volume) -> bool:
+    """ref: of its pool, which this person need not see. Raises NotFound."""
+    found = volume_users.of_volumes(actor, ref.host, pool_row(ref).name, [volume])
+    _locks, inspected = image_locks.looks(ref, [volume.name])
+    users = found.get(volume.uuid, _NOBODY)
+    return _looks_forged(volume, users, inspected.get(volume.name, ""))
+
+
 @internal("the noun's own service carries the mark")
 def pool_row(ref: Ref) -> mirror.Pool:
     """Raises NotFound."""
