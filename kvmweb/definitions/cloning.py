@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from kvmweb.definitions import bins, disks, elements, guests, templates
+from kvmweb.definitions import bins, disks, elements, guests, host_devices, templates
 from kvmweb.definitions.elements import Element, attribute
 
 _PLAIN_DEVICES = frozenset(
@@ -48,6 +48,7 @@ class Traits:
     foreign: tuple[str, ...]
     shareable: frozenset[str]
     has_tpm: bool
+    has_host_devices: bool = False
 
 
 def traits(xml: str) -> Traits:
@@ -64,6 +65,7 @@ def traits(xml: str) -> Traits:
             attribute(disk, "target", "dev") for disk in disks if disk.find("shareable") is not None
         ),
         has_tpm=root.find("devices/tpm") is not None,
+        has_host_devices=bool(host_devices.of_guest(root)),
     )
 
 

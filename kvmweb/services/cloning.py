@@ -20,7 +20,7 @@ from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
 from kvmweb.core.creation import NewVolume
-from kvmweb.core.errors import Denied, Invalid, WrongState
+from kvmweb.core.errors import Conflict, Denied, Invalid, WrongState
 from kvmweb.core.records import GuestRecord, GuestState, HostState, PoolRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish
@@ -92,10 +92,10 @@ def clone(
 
     pool: where copies go; empty leaves each beside its original. cloud: what cloud-init is told at
     its first boot, on a disc of its own; None for no such disc.
-    Raises: WrongState (it sleeps or crashed), Denied, Maintenance, Invalid (fields).
+    Raises: WrongState (it sleeps or crashed), Denied, Maintenance, Conflict, Invalid (fields).
     """
     found = ask(actor, ref)
-    _require(actor, ref, found)
+    _require(actor, ref, found, definition_hash)
     wrong = {**renaming.name_faults(ref.host, name), **(cloud_seeds.faults(cloud) if cloud else {})}
     chosen = _chosen(found, ways, wrong)
     rights = Rights.of(actor, ref)
@@ -112,7 +112,7 @@ def clone(
     job = jobs.ask(
         actor, VERB, _steps(disks, seed, name, is_started=is_started),
         host=ref.host, guest=str(ref), uuid=made, name=name, disks=disks,
-        definition_hash=definition_hash or found.definition_hash,
+        definition_hash=found.definition_hash,
         seed=wire.to_plain(seed), answers=answers, is_started=is_started, running=running,
     )  # fmt: skip
     audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
@@ -169,19 +169,25 @@ def _seed(
 
 
 def _known(ref: Ref) -> tuple[GuestRecord, str]:
+    """With its stored definition, which is what a clone is made of also while it runs."""
     row = present.guest(ref)
-    text = mirror.GuestDefinition.objects.filter(guest=row).values_list("xml", flat=True).first()
-    return present.record(row), text or ""
+    kept = mirror.GuestDefinition.objects.filter(guest=row).first()
+    return present.record(row), (kept.stored_xml or kept.xml) if kept else ""
 
 
-def _require(actor: Actor, ref: Ref, found: Original) -> None:
-    """Rights and state, each with its own problem. Raises Denied, WrongState, Maintenance."""
+def _require(actor: Actor, ref: Ref, found: Original, seen: str) -> None:
+    """Rights and state, each with its own problem. seen: the hash of what the person was shown.
+
+    Raises Denied, WrongState, Maintenance, Conflict.
+    """
     if not judge.can(actor, creation.VERB, refs.host(ref.host)):
         raise Denied(verb=creation.VERB, ref=str(ref))
     record, _text = _known(ref)
     if record.state.is_active and record.state not in LIVE:
         raise WrongState(name=record.name, state=record.state)
     maintenance.require_open(ref.host)
+    if seen and seen != found.definition_hash:
+        raise Conflict("the definition changed meanwhile", name=record.name)
     if found.obstacles:
         raise Invalid(fields={"": " ".join(found.obstacles)})
 
@@ -218,7 +224,7 @@ def _cards(actor: Actor, ref: Ref, record: GuestRecord) -> Iterable[str]:
     """Connections that this person may not give a guest."""
     mine = {network.name for network in creation.networks(actor, ref.host).values()}
     may_bridge = creation.may_bridge(actor, ref.host)
-    for card in record.interfaces:
+    for card in record.next_interfaces:
         if card.type == "network" and card.source not in mine:
             yield _("You may not connect guests to the network %(name)s.") % {"name": card.source}
         elif card.type not in ("network", "user") and not may_bridge:
@@ -242,7 +248,7 @@ def _notes(record: GuestRecord, traits: xml.Traits) -> Iterable[str]:
         yield _("Its snapshots are not cloned.")
     if traits.has_tpm:
         yield _("The clone gets an empty TPM: what is sealed with it does not open.")
-    if record.host_devices:
+    if traits.has_host_devices:
         yield _("Both will name the same devices of the host: only one of them can run at a time.")
 
 

@@ -67,7 +67,7 @@ def plan(actor: Actor, ref: Ref, wish: GuestWish) -> CopyPlan:
         machine=f"{record.virt_type.upper()}, {record.machine}",
         vcpus=record.vcpus,
         memory=record.memory,
-        networks=tuple(card.source or card.type for card in record.interfaces),
+        networks=tuple(card.source or card.type for card in record.next_interfaces),
     )
 
 
