@@ -10,22 +10,20 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from kvmweb.definitions import bins, disks, elements, guests, host_devices, templates
+from kvmweb.definitions import (
+    bins,
+    disks,
+    elements,
+    foreign,
+    guests,
+    host_devices,
+    screens,
+    templates,
+)
 from kvmweb.definitions.elements import Element, attribute
 
-_PLAIN_DEVICES = frozenset(
-    {
-        "emulator", "disk", "interface", "controller", "graphics", "video", "input", "sound",
-        "audio", "hub", "watchdog", "memballoon", "panic", "vsock", "iommu", "tpm", "rng",
-        "serial", "console", "channel", "parallel", "redirdev",
-    }
-)  # fmt: skip
-"""What a creation can build too, once `_is_plain` has looked at its type."""
 SEED_END = "-seed.iso"
 """How the name of a disc of answers for cloud-init ends."""
-_PORTS = frozenset({"serial", "console", "channel", "parallel", "redirdev"})
-_PLAIN_PORTS = frozenset({"pty", "null", "vc", "spicevmc", "spiceport"})
-_ENTROPY = ("/dev/urandom", "/dev/random", "/dev/hwrng")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +52,13 @@ class Traits:
 def traits(xml: str) -> Traits:
     """Of this definition. Raises Invalid."""
     root = elements.parse(xml)
-    foreign = [device.tag for device in root.iterfind("devices/*") if not _is_plain(device)]
+    found = [device.tag for device in root.iterfind("devices/*") if not foreign.is_plain(device)]
     if root.find("os/kernel") is not None or root.find("os/initrd") is not None:
-        foreign.append("kernel")
-    foreign += [etree.QName(child).localname for child in root if _is_driver_own(child)]
+        found.append("kernel")
+    found += [etree.QName(child).localname for child in root if foreign.is_driver_own(child)]
     disks = root.iterfind("devices/disk")
     return Traits(
-        foreign=tuple(dict.fromkeys(foreign)),
+        foreign=tuple(dict.fromkeys(found)),
         shareable=frozenset(
             attribute(disk, "target", "dev") for disk in disks if disk.find("shareable") is not None
         ),
@@ -98,7 +96,8 @@ def clone(
     seed: the disc of its answers for cloud-init, in the place of the original's.
 
     Names of network devices, fixed screen ports, log files and addresses that two guests cannot
-    both have are left to libvirt. Raises Invalid.
+    both have are left to libvirt. Its screens have no password and listen on this host only.
+    Raises Invalid.
     """
     root = elements.parse(xml)
     _identity(root, uuid, name)
@@ -117,7 +116,7 @@ def clone(
     for screen in root.iterfind("devices/graphics"):
         _screen(screen)
     for port in root.iterfind("devices/*"):
-        if port.tag in _PORTS:
+        if port.tag in foreign.PORTS:
             _port(port)
     for address in root.iterfind("devices/vsock/cid"):
         address.attrib.pop("address", None)
@@ -207,6 +206,11 @@ def _screen(screen: Element) -> None:
         screen.set("autoport", "yes")
     if screen.get("websocket", "-1") != "-1":
         screen.set("websocket", "-1")
+    for name in ("passwd", "passwdValidTo"):
+        screen.attrib.pop(name, None)
+    for holder in (screen, *screen.iterfind("listen")):
+        holder.attrib.pop("socket", None)
+    screens.keep_inside(screen)
 
 
 def _port(port: Element) -> None:
@@ -220,29 +224,3 @@ def _port(port: Element) -> None:
 def _drop(element: Element) -> None:
     """Without the white space after it."""
     element.getparent().remove(element)
-
-
-def _is_plain(device: Element) -> bool:
-    if device.tag not in _PLAIN_DEVICES:
-        return False
-    if device.tag in _PORTS:
-        is_agents = device.tag == "channel" and device.get("type") == "unix"
-        return is_agents or device.get("type") in _PLAIN_PORTS
-    if device.tag == "rng":
-        return all(
-            it.get("model") == "builtin" or (it.text or "").strip() in _ENTROPY
-            for it in device.iterfind("backend")
-        )
-    if device.tag == "tpm":
-        return attribute(device, "backend", "type") == "emulator"
-    if device.tag == "audio":
-        return device.get("type") in ("none", "spice")
-    if device.tag == "interface":
-        return device.get("type") in ("network", "bridge", "direct", "user")
-    return True
-
-
-def _is_driver_own(child: Element) -> bool:
-    """`<qemu:commandline>` and its like: arguments that libvirt hands through as they are."""
-    is_element = isinstance(child.tag, str)
-    return is_element and etree.QName(child).namespace is not None

@@ -5,13 +5,13 @@ Source: https://libvirt.org/formatsnapshot.html. Pure: no libvirt calls, no poli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord
-from kvmweb.definitions import elements, guests, host_devices
+from kvmweb.definitions import elements, foreign, guests, host_devices
 from kvmweb.definitions.elements import Element, attribute, number, text
 
 
@@ -50,18 +50,21 @@ def _has_added_vcpus(root: Element) -> bool:
 
 
 def needs(*domains: str) -> tuple[str, ...]:
-    """What guests of these domain XMLs are connected to: disks, networks, devices of the host.
+    """What guests of these domain XMLs are connected to, in the words of `needs_of`.
 
     Raises Invalid.
     """
-    return _sorted(key for domain in domains for key in _needs(elements.parse(domain)))
+    return _sorted(key for domain in domains for key in _all_needs(elements.parse(domain)))
 
 
 def needs_of(xml: str) -> tuple[str, ...]:
-    """What going back to this snapshot connects the guest to, now and at its next start."""
+    """What going back to this snapshot connects the guest to, now and at its next start.
+
+    More than a record says: whatever not everybody who may go back may also give the guest.
+    """
     root = elements.parse(xml)
     found = (root.find(name) for name in ("domain", "inactiveDomain"))
-    return _sorted(key for domain in found if domain is not None for key in _needs(domain))
+    return _sorted(key for domain in found if domain is not None for key in _all_needs(domain))
 
 
 def _needs(domain: Element) -> tuple[str, ...]:
@@ -73,6 +76,23 @@ def _needs(domain: Element) -> tuple[str, ...]:
         + [f"net:{it.type}/{it.source}/{it.port_group}/{it.filter}" for it in cards]
         + [f"dev:{key}" for key in host_devices.of_guest(domain)]
     )
+
+
+def _all_needs(domain: Element) -> Iterator[str]:
+    """The same with all that raw XML can give, and each card with how it is joined and its tags."""
+    yield from (key for key in _needs(domain) if not key.startswith("net:"))
+    for card in domain.iterfind("devices/interface"):
+        yield _card(card)
+    yield from foreign.keys(domain)
+
+
+def _card(card: Element) -> str:
+    it = guests.interface(card)
+    key = f"net:{it.type}/{it.source}/{it.port_group}/{it.filter}"
+    found = card.iterfind("vlan/tag")
+    tags = [f"{tag.get('id')}{tag.get('nativeMode', '')}" for tag in found]
+    tags += ["trunk"] * (attribute(card, "vlan", "trunk") == "yes")
+    return f"{key}/{it.mode}/{','.join(tags)}" if it.mode or tags else key
 
 
 def _sorted(keys: Iterable[str]) -> tuple[str, ...]:

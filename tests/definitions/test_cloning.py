@@ -68,10 +68,24 @@ def test_nothing_that_two_guests_cannot_both_have_is_left() -> None:
     screen = root.find("devices/graphics")
     assert screen is not None
     assert (screen.get("port"), screen.get("autoport")) == (None, "yes")
-    assert screen.get("passwd") == "sesame12"
+    assert screen.get("passwd") is None
     cid = root.find("devices/vsock/cid")
     assert cid is not None
     assert dict(cid.attrib) == {"auto": "yes"}
+
+
+def test_a_screen_of_the_clone_has_no_password_and_is_not_open_to_the_network() -> None:
+    open_screen = (
+        "<graphics type='vnc' listen='0.0.0.0' passwd='x' passwdValidTo='2027-01-01T00:00:00'>"
+        "<listen type='address' address='0.0.0.0'/></graphics>"
+        "<graphics type='spice'><listen type='socket' socket='/run/first'/></graphics>"
+    )
+    text = ORIGINAL.replace("</devices>", f"{open_screen}</devices>")
+    root = etree.fromstring(cloning.clone(text, uuid=UUID, name="second", sources={}))
+    _first, second, third = root.findall("devices/graphics")
+    assert dict(second.attrib) == {"type": "vnc", "listen": "127.0.0.1"}
+    assert [dict(it.attrib) for it in second] == [{"type": "address", "address": "127.0.0.1"}]
+    assert [dict(it.attrib) for it in third] == [{"type": "socket"}]
 
 
 def test_a_disk_is_read_from_elsewhere_and_keeps_its_settings() -> None:

@@ -88,6 +88,68 @@ def test_what_guests_are_connected_to_is_told_in_the_same_words() -> None:
     assert snapshots.needs(text, "<domain/>") == MEMORY.needs
 
 
+GUEST = "<domain xmlns:qemu='urn:qemu'><os/><devices><emulator/>{}</devices>{}</domain>"
+FOREIGN = {
+    "<filesystem type='mount'><source dir='/etc'/><target dir='e'/></filesystem>": "fs:/etc/e/",
+    "<tpm><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm>": "foreign:tpm:",
+    "<graphics type='vnc' listen='0.0.0.0'/>": "listen:0.0.0.0",
+    "<graphics type='vnc'><listen type='address' address='::'/></graphics>": "listen:::",
+    "<graphics type='vnc'><listen type='network' network='lan'/></graphics>": "listen:network:lan",
+    "<serial type='file'><source path='/etc/x'/></serial>": "foreign:serial:",
+    "<serial type='pty'><log file='/etc/x'/></serial>": "file:/etc/x",
+    "<channel type='unix'><source mode='connect' path='/run/x'/></channel>": "file:/run/x",
+    "<rng><backend model='random'>/etc/shadow</backend></rng>": "foreign:rng:",
+    "<shmem name='x'/>": "foreign:shmem:",
+    "<hostdev mode='capabilities' type='misc'><source><char>/dev/x</char></source></hostdev>":
+        "foreign:hostdev:",
+    "<interface type='vhostuser'><source type='unix' path='x'/></interface>": "foreign:interface:",
+    "<interface type='bridge'><source bridge='b'/><vlan><tag id='7'/></vlan></interface>":
+        "net:bridge/b////7",
+    "<interface type='direct'><source dev='e' mode='passthrough'/></interface>":
+        "net:direct/e///passthrough/",
+}  # fmt: skip
+BESIDE = {
+    "<qemu:commandline><qemu:arg value='-x'/></qemu:commandline>": "foreign:commandline:",
+    "<seclabel type='none'/>": "foreign:seclabel:",
+    "<memoryBacking><locked/></memoryBacking>": "foreign:locked:",
+    "<os><kernel>/boot/x</kernel></os>": "foreign:kernel:",
+}
+
+
+@pytest.mark.parametrize(
+    ("devices", "beside", "key"),
+    [*((xml, "", key) for xml, key in FOREIGN.items()),
+     *(("", xml, key) for xml, key in BESIDE.items())],
+)  # fmt: skip
+def test_what_only_a_powerful_person_can_have_given_is_named_to_the_worker(
+    devices: str, beside: str, key: str
+) -> None:
+    domain = GUEST.format(devices, beside)
+    kept = f"<domainsnapshot>{domain}</domainsnapshot>"
+    found = set(snapshots.needs_of(kept)) - set(snapshots.needs(GUEST.format("", "")))
+    assert any(name.startswith(key) for name in found), found
+    assert set(snapshots.needs(domain)) >= found
+    asked_of_records = snapshots.parse(kept).needs
+    assert all(name.count("/") == 3 and name.startswith("net:") for name in asked_of_records)
+
+
+def test_a_harmless_device_is_not_named_and_neither_is_what_libvirt_fills_in() -> None:
+    plain = (
+        "<serial type='pty'/><graphics type='vnc' listen='127.0.0.1'/><memory model='dimm'/>"
+        "<channel type='qemu-vdagent'/><smartcard type='spicevmc'/><redirfilter/>"
+        "<channel type='unix'><source mode='bind' path='/var/lib/libvirt/qemu/channel/target/a'/>"
+        "</channel><tpm><backend type='emulator'/></tpm><graphics type='vnc' listen='::1'/>"
+    )
+    assert snapshots.needs(GUEST.format(plain, "<seclabel type='dynamic'/>")) == ()
+    stored = "<serial type='file'><source path='/x'/></serial>"
+    live = "<serial  type='file'>\n<source path='/x'/>\n<alias name='serial0'/></serial>"
+    assert snapshots.needs(GUEST.format(stored, "")) == snapshots.needs(GUEST.format(live, ""))
+    shared = "<filesystem><source dir='/s'/><target dir='t'/>{}</filesystem>"
+    live = shared.format("<binary path='/usr/libexec/virtiofsd'/><alias name='fs0'/>")
+    stored = snapshots.needs(GUEST.format(shared.format(""), ""))
+    assert snapshots.needs(GUEST.format(live, "")) == stored
+
+
 def test_a_new_snapshot_is_as_written_and_as_the_schema_of_libvirt_wants_it() -> None:
     disks = {"vda": "internal", "sda": "no"}
     made = etree.fromstring(snapshots.build("before", "a < b", with_memory=True, disks=disks))
