@@ -1,14 +1,15 @@
 """Devices that only a SPICE client can use, found and turned into what VNC can.
 
-As `virt-xml --convert-to-vnc` does it: the screen becomes a VNC one that listens where the other
-did, QXL cards become the video that is named, what redirects USB or sound to the client goes.
+As `virt-xml --convert-to-vnc` does it: the screen becomes a VNC one with the password of the other,
+QXL cards become the video that is named, what redirects USB or sound to the client goes. It listens
+on this host only: VNC has no encryption.
 """
 
 from __future__ import annotations
 
 from lxml import etree
 
-from kvmweb.definitions import elements
+from kvmweb.definitions import elements, screens
 from kvmweb.definitions.elements import Element
 
 _GRAPHICS = "devices/graphics[@type='spice']"
@@ -20,6 +21,9 @@ _GONE = (
     "devices/audio[@type='spice']",
     "devices/redirfilter",
 )
+_KEPT = ("listen", "keymap", "passwd", "passwdValidTo")
+_PASSWORD_MOST = 8
+"""VNC looks at no more, and libvirt takes no more."""
 _CLIPBOARD = "com.redhat.spice.0"
 
 
@@ -57,7 +61,9 @@ def _is_there(root: Element) -> bool:
 
 
 def _to_vnc(screen: Element) -> None:
-    listen, keymap = screen.get("listen"), screen.get("keymap")
+    kept = {name: str(screen.get(name)) for name in _KEPT if screen.get(name)}
+    if "passwd" in kept:
+        kept["passwd"] = kept["passwd"][:_PASSWORD_MOST]
     for child in list(screen):
         if child.tag != "listen":
             screen.remove(child)
@@ -66,9 +72,9 @@ def _to_vnc(screen: Element) -> None:
     screen.set("type", "vnc")
     screen.set("port", "-1")
     screen.set("autoport", "yes")
-    for name, value in (("listen", listen), ("keymap", keymap)):
-        if value:
-            screen.set(name, value)
+    for name, value in kept.items():
+        screen.set(name, value)
+    screens.keep_inside(screen)
 
 
 def _to_video(model: Element, video: str) -> None:

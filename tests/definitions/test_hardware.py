@@ -160,6 +160,26 @@ def test_spice_becomes_vnc_as_the_golden_xml_says() -> None:
     assert spice.convert(made) == made
 
 
+@pytest.mark.parametrize(
+    "listen",
+    [
+        "<listen type='address' address='0.0.0.0'/>",
+        "<listen type='network' network='lan'/>",
+        "<listen type='address' address='127.0.0.1'/><listen type='address' address='::'/>",
+    ],
+)
+def test_a_screen_that_becomes_vnc_keeps_its_password_and_is_not_open_to_the_network(
+    listen: str,
+) -> None:
+    screen = "<graphics type='spice' passwd='longer-than-vnc' passwdValidTo='2027-01-01T00:00:00'"
+    for before in (f"{screen}>{listen}</graphics>", f"{screen} listen='0.0.0.0'/>"):
+        made = spice.convert(f"<domain><devices>{before}</devices></domain>")
+        found = elements.parse(made).find("devices/graphics")
+        assert (found.get("passwd"), found.get("listen")) == ("longer-t", "127.0.0.1")
+        assert found.get("passwdValidTo") == "2027-01-01T00:00:00"
+        assert [dict(it.attrib) for it in found] == [{"type": "address", "address": "127.0.0.1"}]
+
+
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"guest-uefi"}))
 def test_a_guest_without_spice_is_left_alone(name: str) -> None:
     assert spice.convert(read(name)) == read(name)
