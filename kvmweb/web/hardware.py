@@ -10,6 +10,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from kvmweb.core import refs
@@ -93,6 +94,7 @@ def kinds(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     return respond.page(request, "guests/hardware_kinds.html", context)
 
 
+@sensitive_post_parameters("password")
 @ASKS
 def add(request: HttpRequest, host: str, uuid: UUID, kind: str) -> HttpResponse:
     """One more of this kind, at once where the guest has a free slot and it can be plugged in."""
@@ -160,6 +162,7 @@ def _none(
     return respond.page(request, "guests/hardware_none.html", context)
 
 
+@sensitive_post_parameters("password")
 @ASKS
 def edit(request: HttpRequest, host: str, uuid: UUID, key: str) -> HttpResponse:
     """Another model, another action; so from the next start on where the guest runs."""

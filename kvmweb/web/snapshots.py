@@ -173,7 +173,7 @@ def picture(request: HttpRequest, host: str, uuid: UUID, name: str) -> HttpRespo
     """What was on the screen when it was taken."""
     ref = refs.guest(host, str(uuid))
     image = snapshot_pictures.picture(request.actor, ref, name)  # type: ignore[attr-defined]
-    headers = {"Cache-Control": "private, max-age=600"}
+    headers = {"Cache-Control": "no-store"}
     return HttpResponse(image, content_type="image/png", headers=headers)
 
 

@@ -114,3 +114,12 @@ def test_who_may_not_change_the_guest_sees_why(web01: Ref) -> None:
     card = page[page.index(f'id="{web01.dom_id}-hardware"') :].partition("</article>")[0]
     assert "You do not have the right" in card
     assert "hardware/add/" not in card
+
+
+@pytest.mark.parametrize("path", ["add/vnc/", "{screen}/"])
+def test_the_password_of_a_screen_stays_out_of_reports_of_errors(
+    editor: Client, web01: Ref, path: str
+) -> None:
+    url = f"{links.of(web01)}hardware/{path.format(screen=key('vnc'))}"
+    answer = editor.post(url, {"password": "sesame12"}, **HTMX)
+    assert answer.wsgi_request.sensitive_post_parameters == ("password",)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.records import DiskRecord, GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.core.snapshots import Kind, Memory
+from kvmweb.services import snapshot_pictures
 from kvmweb.store.models import AuditEntry, Person
 from kvmweb.ui import links
 from tests.hub import plain
@@ -135,3 +136,11 @@ def test_the_question_before_a_branch_goes_counts_it(editor: Client) -> None:
     assert "--children" in page
     page = editor.get(f"{links.of(ref)}snapshots/third/delete/", **HTMX).content.decode()
     assert "with_children" not in page
+
+
+def test_what_was_on_the_screen_is_kept_by_no_browser(
+    editor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_pictures, "picture", lambda *_: b"PNG")
+    answer = editor.get(f"{links.of(guest(QCOW2))}snapshots/first/picture.png")
+    assert (answer.content, answer["Cache-Control"]) == (b"PNG", "no-store")
