@@ -10,13 +10,17 @@ from kvmweb.core.tuning import CpuModel
 
 @dataclass(frozen=True, slots=True)
 class TuningChoices:
-    """cpu_modes, models: of the guest's own kind. cells: empty where the host does not say."""
+    """cpu_modes, models: of the guest's own kind. cells: empty where the host does not say.
+
+    may_lock: whoever asks may take memory away from all other guests of the host.
+    """
 
     cpu_modes: tuple[str, ...] = ()
     models: tuple[CpuModel, ...] = ()
     cells: tuple[NumaCell, ...] = ()
     huge_pages: tuple[Pages, ...] = ()
     firmwares: tuple[str, ...] = ("bios",)
+    may_lock: bool = False
 
     @property
     def cpus(self) -> frozenset[int]:

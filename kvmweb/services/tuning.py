@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.errors import Invalid
+from kvmweb.core.hardware import PASS
 from kvmweb.core.hosts import HardwareRecord
 from kvmweb.core.hosts import Part as HostPart
 from kvmweb.core.records import GuestRecord, HostRecord
@@ -25,7 +27,7 @@ _NAMES = {kind: name for name, kind in PARTS.items()}
 @guarded("guest.view")
 def ask(actor: Actor, ref: Ref) -> TuningChoices:
     """What the guest's host can give it. Raises NotFound."""
-    return _choices(present.record(present.guest(ref)), ref.host)
+    return _choices(actor, ref, present.record(present.guest(ref)))
 
 
 @guarded("guest.edit")
@@ -41,7 +43,7 @@ def edit(
     record = present.record(present.reachable(ref))
     name = _NAMES[type(wanted)]
     before = getattr(record.next_tuning, name)
-    wrong = tuning_rules.faults(wanted, before, record, _choices(record, ref.host))
+    wrong = tuning_rules.faults(wanted, before, record, _choices(actor, ref, record))
     if isinstance(wanted, FirmwareChoice) and wanted != before and not is_sure:
         wrong["is_sure"] = _("Say that you mean it.")
     if wrong:
@@ -61,7 +63,8 @@ def edit(
     )  # fmt: skip
 
 
-def _choices(record: GuestRecord, host: str) -> TuningChoices:
+def _choices(actor: Actor, ref: Ref, record: GuestRecord) -> TuningChoices:
+    host = ref.host
     row = mirror.HostMirror.objects.filter(host=host).first()
     domains = wire.from_plain(HostRecord, row.record).domains if row and row.record else ()
     own = next((facts for facts in domains if facts.virt_type == record.virt_type), None)
@@ -73,6 +76,7 @@ def _choices(record: GuestRecord, host: str) -> TuningChoices:
         cells=hardware.cells if hardware else (),
         huge_pages=hardware.huge_pages if hardware else (),
         firmwares=_firmwares(own),
+        may_lock=judge.can(actor, PASS, ref),
     )
 
 

@@ -134,12 +134,16 @@ def _ranges(numbers: frozenset[int]) -> str:
 
 
 def _backing(wanted: Backing, _record: GuestRecord, choices: TuningChoices) -> Faults:
-    if not wanted.page_size:
-        return {}
+    found: Faults = {}
+    if wanted.is_locked and not choices.may_lock:
+        found["is_locked"] = _(
+            "This takes memory away from all others on the host. It needs the right “Give guests "
+            "devices and folders of the host”."
+        )
     there = {pages.size for pages in choices.huge_pages if pages.total}
-    if wanted.page_size not in there:
-        return {"page_size": _("The host has set no pages of this size aside.")}
-    return {}
+    if wanted.page_size and wanted.page_size not in there:
+        found["page_size"] = _("The host has set no pages of this size aside.")
+    return found
 
 
 def _clock(wanted: Clock, _record: GuestRecord, _choices: TuningChoices) -> Faults:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Conflict, Denied
+from kvmweb.core.errors import Conflict, Denied, Invalid
 from kvmweb.core.refs import Ref
 from kvmweb.core.tuning import (
     Backing,
@@ -66,7 +66,6 @@ PARTS: list[Part] = [
     Processor("custom", "Westmere", (1, 1, 2, 2), ("aes",), ("x2apic",)),
     Processor("maximum"),
     Placement(("0:0", "3:0"), "0", 2048, 50_000, 100_000, "strict", "0"),
-    Backing(is_locked=True),
     Backing(is_shared=True),
     Clock("timezone", "Asia/Shanghai", "catchup", "delay", "no", "", ""),
     Clock("localtime", hypervclock="yes"),
@@ -75,9 +74,14 @@ PARTS: list[Part] = [
 
 
 def test_a_shut_off_guest_takes_every_part_at_once_and_starts_with_it(
-    shop: Workshop, editor: Actor
+    shop: Workshop, editor: Actor, admin: Actor
 ) -> None:
     ref = defined(shop, vcpus=4)
+    with pytest.raises(Invalid) as refused:
+        tuning.edit(editor, ref, Backing(is_locked=True))
+    assert list(refused.value.fields) == ["is_locked"]
+    assert tuning.edit(admin, ref, Backing(is_locked=True)) == "now"
+    shop.see(partial(_is_told, shop, ref, Backing(is_locked=True)))
     for wanted in PARTS:
         assert tuning.edit(editor, ref, wanted) == "now"
         shop.see(partial(_is_told, shop, ref, wanted))

@@ -59,6 +59,7 @@ def faults(wanted: Part, before: Part | None = None) -> dict[str, str]:
         (Placement(memory_mode="strict", nodes="77"), "nodes"),
         (Placement(memory_mode="strict"), "nodes"),
         (Backing(page_size=2**30), "page_size"),
+        (Backing(is_locked=True), "is_locked"),
         (Clock("timezone"), "zone"),
         (Clock("timezone", "../etc/passwd"), "zone"),
         (Clock(rtc="never"), "rtc"),
@@ -79,7 +80,7 @@ def test_what_cannot_be_is_said_beside_its_field(wanted: Part, field: str) -> No
         Processor("custom", "qemu64", (2, 1, 2, 1), ("aes",), ("avx",)),
         Processor(topology=(1, 1, 2, 2)),
         Placement(("0:0-3,^1", "3:2"), "0", 512, -1, 50_000, "strict", "0"),
-        Backing(2**21, is_locked=True),
+        Backing(2**21, is_shared=True),
         Clock("timezone", "Europe/Berlin", "catchup", "delay", "no", "yes", ""),
         Startup("yes", "destroy", "restart", "coredump-destroy"),
         Banks(2**32, 8),
@@ -94,6 +95,14 @@ def test_what_somebody_set_elsewhere_stays_possible() -> None:
     assert faults(Processor("custom", "phenom", required=("aes",)), strange) == {}
     assert "cpu_model" in faults(strange, Processor("custom", "qemu64"))
     assert faults(Clock("variable", rtc="delay"), Clock("variable")) == {}
+
+
+def test_memory_is_locked_only_by_whoever_may_take_it_from_the_host() -> None:
+    locked, more = Backing(is_locked=True), Backing(is_locked=True, is_shared=True)
+    powerful = replace(CHOICES, may_lock=True)
+    assert tuning_rules.faults(locked, Backing(), plain.GUEST, powerful) == {}
+    assert list(faults(locked, Backing())) == ["is_locked"]
+    assert faults(more, locked) == faults(Backing(), locked) == {}
 
 
 @pytest.mark.parametrize(
