@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid as uuids
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
 from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Conflict, Denied, Invalid, WrongState
-from kvmweb.core.records import GuestRecord, GuestState, HostState, PoolRecord
+from kvmweb.core.records import DiskRecord, GuestRecord, GuestState, HostState, PoolRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish
 from kvmweb.definitions import cloning as xml
@@ -198,7 +199,7 @@ def _obstacles(
     """What stands in the way of every clone, in sentences."""
     if record.state.is_active and record.state not in LIVE:
         yield _("It can be cloned while it runs, is paused, or is shut off.")
-    if record.state.is_active and record.next_disks != record.disks:
+    if record.state.is_active and _unsized(record.next_disks) != _unsized(record.disks):
         yield _("Changes of its disks are pending. Shut it down first: the clone would mix both.")
     if not record.is_persistent:
         yield _("The guest has no stored definition. It is gone when it stops.")
@@ -218,6 +219,11 @@ def _obstacles(
     for disk in disks:
         if not disk.ways:
             yield f"{disk.target}: {disk.reason}"
+
+
+def _unsized(disks: Iterable[DiskRecord]) -> list[DiskRecord]:
+    """Without what only a running guest's disks are measured to hold."""
+    return [replace(disk, capacity=None, allocation=None) for disk in disks]
 
 
 def _cards(actor: Actor, ref: Ref, record: GuestRecord) -> Iterable[str]:

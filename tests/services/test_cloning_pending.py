@@ -23,7 +23,7 @@ def running(shop: Workshop) -> Ref:
     """A guest that runs, with nothing that a creator could not make."""
     shop.disk("first.qcow2")
     ref = shop.define("first", disk=f"{IMAGES}/first.qcow2", kernel=False, start=True)
-    shop.see(lambda: shop.record(ref).state.is_active)
+    shop.see(lambda: shop.record(ref).disks[0].capacity is not None)
     return ref
 
 
@@ -57,6 +57,7 @@ def test_the_networks_of_a_copy_are_those_that_it_will_have(
     shop: Workshop, admin: Actor, running: Ref
 ) -> None:
     store(shop, running, "</devices>", f"{CARD}</devices>")
+    assert cloning.ask(admin, running).obstacles == ()
     wish = GuestWish(host=KEY, name="second", source=Source.COPY, original=running.id)
     assert copies.plan(admin, refs.host(KEY), wish).networks == ("default", "virbr0")
 
