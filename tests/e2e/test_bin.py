@@ -53,7 +53,7 @@ def test_a_deleted_guest_is_in_the_bin_and_comes_back(
     watching.get_by_role("dialog").get_by_role("button", name="Bring back").click()
     watching.wait_for_url(re.compile(f"/guests/lab/{uuid}/"))
     for _try in range(40):
-        if watching.locator(".guest-head h1").inner_text() == "web02":
+        if watching.locator(".guest-head h1", has_text="web02").count():
             break
         watching.wait_for_timeout(500)
         watching.reload()
