@@ -28,7 +28,7 @@ AT_ONCE = 40
 PATIENCE_S = 7.0
 FRESH_S = 60.0
 LEASED_S = 300.0
-"""Of a guest whose lease is known: what its agent adds is seldom news."""
+"""Of a guest whose lease is known and whose agent said something: what it adds is seldom news."""
 SILENT_S = 60.0
 NO_ARP_S = 600.0
 """libvirt cannot read the ARP table of every kernel ("wrong nlmsg len", libvirt 9.0)."""
@@ -89,7 +89,7 @@ class AddressBook:
         def pace(uuid: str, said: _Answer) -> float:
             if said.found is None:
                 return SILENT_S
-            return LEASED_S if known[uuid] else FRESH_S
+            return LEASED_S if known[uuid] and said.found else FRESH_S
 
         due = []
         for record in guests:
