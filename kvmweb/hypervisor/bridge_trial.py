@@ -38,13 +38,15 @@ FOLDER = "/var/lib/kvmweb-network"
 KEEP = 5
 LOG_MAX = 4000
 GRACE_S = 5
+LEAD_S = 3
+"""Before the switch: the page that tells of it reaches the person first."""
 SHOWN_S = 900
 """So long an outcome is told."""
 
 _WATCH = """\
 cd {folder} || exit 1
 exec >log 2>&1 </dev/null
-sleep 1
+sleep {lead_s}
 end=$(( $(date +%s) + {back_s} ))
 if timeout {back_s} sh ./apply; then : >applied
 else mkdir settled && echo failed >outcome; sh ./back; : >ended; exit 0; fi
@@ -64,12 +66,12 @@ def begin(place: Place, wish: Wish, plan: Plan, back_s: int) -> Trial:
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
     trial = Trial(
-        name, wish.act, wish.bridge, wish.device, plan.way, SWITCHING, time.time() + back_s + 1
+        name, wish.act, wish.bridge, wish.device, plan.way, SWITCHING, time.time() + back_s + LEAD_S
     )
     folder = base / name
     folder.mkdir(mode=0o700)
     _store(place, folder, plan, _addresses_again(place, wish))
-    script = _WATCH.format(folder=shlex.quote(f"{FOLDER}/{name}"), back_s=back_s)
+    script = _WATCH.format(folder=shlex.quote(f"{FOLDER}/{name}"), lead_s=LEAD_S, back_s=back_s)
     (folder / "watch").write_text(_head(place) + script)
     (folder / "trial").write_text(json.dumps({**asdict(trial), "boot": _boot(place)}))
     (base / "current").write_text(name)

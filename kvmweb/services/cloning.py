@@ -21,7 +21,7 @@ from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Original, PoolChoice, Way
 from kvmweb.core.creation import NewVolume
-from kvmweb.core.errors import Conflict, Denied, Invalid, WrongState
+from kvmweb.core.errors import Denied, Invalid, WrongState
 from kvmweb.core.records import DiskRecord, GuestRecord, GuestState, HostState, PoolRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish
@@ -187,8 +187,7 @@ def _require(actor: Actor, ref: Ref, found: Original, seen: str) -> None:
     if record.state.is_active and record.state not in LIVE:
         raise WrongState(name=record.name, state=record.state)
     maintenance.require_open(ref.host)
-    if seen and seen != found.definition_hash:
-        raise Conflict("the definition changed meanwhile", name=record.name)
+    present.require_shown(seen, found.definition_hash, record.name)
     if found.obstacles:
         raise Invalid(fields={"": " ".join(found.obstacles)})
 

@@ -63,11 +63,12 @@ def move(
 ) -> UUID:
     """Ask for it; the job that does it. delete: the old volume goes, once the guest left it.
 
-    Raises: Invalid (fields), Denied, NotFound, HostDown.
+    Raises: Invalid (fields), Conflict, Denied, NotFound, HostDown.
     """
-    present.reachable(ref)
+    guest_name = present.reachable(ref).name
     templates.require_none(ref)
     found = ask(actor, ref, target)
+    present.require_shown(definition_hash, found.definition_hash, guest_name)
     if found.obstacles:
         raise Invalid(fields={"": " ".join(found.obstacles)})
     into = next((it for it in found.pools if it.uuid == pool), None)
@@ -85,7 +86,7 @@ def move(
         actor, VERB, steps, host=ref.host, guest=str(ref), target=target, before=found.source,
         source_pool=found.pool, source=found.name, source_format=found.format, pool=pool,
         name=name, capacity=found.capacity, image_format=form, delete=delete,
-        is_active=found.is_active, definition_hash=definition_hash or found.definition_hash,
+        is_active=found.is_active, definition_hash=found.definition_hash,
     )  # fmt: skip
     audit.running().detail.update(
         disk=target, source=found.source, pool=into.name, name=name, delete=delete, job=str(job)

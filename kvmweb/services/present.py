@@ -6,7 +6,7 @@ No right is judged here: the guard of the service did it.
 from __future__ import annotations
 
 from kvmweb.core import wire
-from kvmweb.core.errors import HostDown, NotFound
+from kvmweb.core.errors import Conflict, HostDown, NotFound
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
@@ -43,3 +43,14 @@ def reachable(ref: Ref) -> mirror.Guest:
     row = guest(ref)
     host(ref.host)
     return row
+
+
+@internal("a part of acts that are judged by a guest's definition")
+def require_shown(seen: str, judged: str, name: str) -> None:
+    """seen: the hash of the definition that a person was shown, if it is known.
+
+    What is judged now is what is done: another one that was shown never takes its place.
+    Raises Conflict.
+    """
+    if seen and seen != judged:
+        raise Conflict("the definition changed meanwhile", name=name)

@@ -123,8 +123,12 @@ class TestHost:
 
     def becomes(self, number: int, state: GuestState) -> bool:
         """Whether the worker says so within a moment: it reads a guest after the act on it."""
+        return self.reads(number, state=state)
+
+    def reads(self, number: int, **facts: Any) -> bool:
+        """Whether these are in what the worker says of the guest, within a moment."""
         deadline = time.monotonic() + 5
-        while self.state(number) is not state:
+        while not facts.items() <= self.record(number).items():
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
@@ -132,15 +136,14 @@ class TestHost:
 
     def state(self, number: int) -> GuestState | None:
         """What the worker last read; None before it has read the guest at all."""
-        frames = asyncio.run(self._frames())
-        records = [frame["record"] for frame in frames if frame["type"] == "guest"]
-        found = (GuestState(r["state"]) for r in records if r["uuid"] == plain.uuid(number))
-        return next(found, None)
+        found = self.record(number).get("state")
+        return GuestState(found) if found else None
 
     def record(self, number: int) -> dict[str, Any]:
+        """What the worker last read; empty before it has read the guest at all."""
         frames = asyncio.run(self._frames())
         records = [frame["record"] for frame in frames if frame["type"] == "guest"]
-        return next(record for record in records if record["uuid"] == plain.uuid(number))
+        return next((it for it in records if it["uuid"] == plain.uuid(number)), {})
 
     async def _frames(self) -> list[dict[str, Any]]:
         frames: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ import pytest
 
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, Invalid
+from kvmweb.core.errors import Conflict, Denied, Invalid
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
@@ -249,3 +249,15 @@ def test_who_may_not_read_the_old_or_fill_the_new_pool_moves_nothing(
     found = disk_moves.ask(actor, ref, "vda")
     assert [pool.uuid for pool in found.pools] == [other]
     assert "may not copy" in refused(actor, ref, other)
+
+
+def test_a_definition_that_changed_since_it_was_shown_moves_nothing(
+    shop: Workshop, admin: Actor, other: str
+) -> None:
+    ref = guest(shop, disk="system.qcow2")
+    shown = disk_moves.ask(admin, ref, "vda").definition_hash
+    shop.lab.virsh("desc", ref.id, "--config", "changed beside the portal")
+    shop.see(lambda: disk_moves.ask(admin, ref, "vda").definition_hash != shown)
+    with pytest.raises(Conflict):
+        disk_moves.move(admin, ref, "vda", pool=other, definition_hash=shown)
+    assert not Job.objects.exists()

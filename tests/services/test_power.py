@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -17,6 +19,7 @@ from kvmweb.core.details import Asked
 from kvmweb.core.errors import Denied, HostDown, Invalid, NotFound, Problem
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import GuestState
+from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import guest_page, power, power_line, presses
 from kvmweb.services.power import TABLE, Facts
@@ -197,6 +200,7 @@ def test_autostart_is_a_position_not_a_press(test_host: TestHost) -> None:  # no
     actor, ref = person("op", "administrator"), test_host.ref(1)
     assert power.autostart(actor, ref, enabled=True) is Outcome.DONE
     assert power.autostart(actor, ref, enabled=True) is Outcome.UNCHANGED
+    assert test_host.reads(1, has_autostart=True)
     test_host.sync()
     assert mirror.Guest.objects.get(uuid=ref.id).has_autostart
 
@@ -252,7 +256,16 @@ def test_a_slow_act_answers_asked_and_is_closed_when_it_ends(
     test_host.sync()
     actor, ref = person("op", "operator"), test_host.ref(1)
     monkeypatch.setattr(power_line, "PATIENCE_S", 0.0)
+    is_asked, call = threading.Event(), client.call
+
+    def slow(host: str, verb: str, **rest: Any) -> Any:
+        if verb == "guest.destroy":
+            is_asked.wait(10)
+        return call(host, verb, **rest)
+
+    monkeypatch.setattr(client, "call", slow)
     assert power.destroy(actor, ref) is Outcome.ASKED
+    is_asked.set()
     entry = AuditEntry.objects.get()
     for _ in range(100):
         entry.refresh_from_db()

@@ -209,6 +209,7 @@ def test_a_description_travels_in_libvirts_metadata(test_host: TestHost) -> None
         "definition_hash": seen[1],
     }  # fmt: skip
     assert client.post(f"{url}describe/", data, **HTMX).status_code == 200
+    assert test_host.reads(1, title="Web server")
     test_host.sync()
     page = client.get(url).content.decode()
     assert "Web server" in page
