@@ -70,7 +70,8 @@ suites() {
   for catalogue in locale/*/LC_MESSAGES/*.po; do
     [ -e "$catalogue" ] && msgfmt -o "${catalogue%.po}.mo" "$catalogue"
   done
-  as_root pytest -n "$(workers)" --dist loadgroup "$@" </dev/null
+  # A file stays on one worker, so that its servers and guests start once; the long ones go first.
+  as_root pytest -n "$(workers)" --dist loadfile --no-loadscope-reorder "$@" </dev/null
 }
 
 FAILED=""

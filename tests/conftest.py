@@ -17,6 +17,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as profiles
 from playwright.sync_api import Browser, expect
 
+from tests.e2e.portal import PASSWORD, Portal
 from tests.lab import browsers, servers
 from tests.lab.host import LabHost
 
@@ -41,15 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, so that its servers and guests are started once.
-
-    Without root there is no lab: those tests are left out, loudly.
-    """
+    """Without root there is no lab: its tests are left out, loudly."""
     for item in items:
-        names = {mark.name for mark in item.iter_markers()}
-        if names & set(MARKS):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
-        if "lab" in names and os.geteuid() != 0:
+        if item.get_closest_marker("lab") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root: run `make test` as root"))
 
 
@@ -145,6 +140,24 @@ def busybox_guest(lab: LabHost) -> Iterator[Callable[..., str]]:
 
     yield make
     lab.forget(*made)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A portal's data folder with the administrator `ada`, for `Portal.furnish`."""
+    portal = Portal(tmp_path_factory.mktemp("installed"))
+    portal.manage("migrate", "-v0")
+    portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
+    return portal.folder
+
+
+@pytest.fixture(scope="session")
+def furnished(installed: Path, kept_lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `installed`, and it knows the kept host as `lab`."""
+    portal = Portal(tmp_path_factory.mktemp("furnished"))
+    portal.furnish(installed)
+    portal.manage("addhost", "lab", kept_lab.uri)
+    return portal.folder
 
 
 @pytest.fixture(scope="session")

@@ -30,14 +30,10 @@ BACK_LEAST_S, BACK_MOST_S = 2, 600
 
 def read(connection: libvirt.virConnect, uri: str) -> BridgesRecord:
     """What is there, and what can be done about it from here."""
-    if connections.is_test(uri):
-        return BridgesRecord(obstacle="demo")
-    daemon = interfaces.daemon(uri)
-    if not daemon:
-        return BridgesRecord(obstacle="elsewhere")
-    place = bridge_place.of(daemon)
-    if not bridge_place.may_change(place):
-        return BridgesRecord(obstacle="no-right")
+    try:
+        place = _place(uri)
+    except errors.NotSupported as problem:
+        return BridgesRecord(obstacle=problem.detail)
     trial = bridge_trial.read(place)
     ways = _held(place, _ways(connection, uri))
     if not ways:
@@ -92,10 +88,17 @@ def change(
 
 
 def settle(
-    connection: libvirt.virConnect, *, uri: str, trial: str, is_kept: bool
+    connection: libvirt.virConnect,  # noqa: ARG001 - every act of a worker is given it
+    *,
+    uri: str,
+    trial: str,
+    is_kept: bool,
 ) -> dict[str, Any]:
-    """Keep it, or have the former state back at once. Raises NotFound, WrongState."""
-    place = _place(connection, uri)
+    """Keep it, or have the former state back at once. Raises NotFound, WrongState, NotSupported.
+
+    Nothing is asked of the host's tools first: a second of it may be all the time that is left.
+    """
+    place = _place(uri)
     return dict(wire.to_plain(bridge_trial.settle(place, trial, is_kept=is_kept)))
 
 
@@ -182,11 +185,17 @@ def _of_libvirt(connection: libvirt.virConnect) -> set[str]:
     return found
 
 
-def _place(connection: libvirt.virConnect, uri: str) -> Place:
-    found = read(connection, uri)
-    if found.obstacle:
-        raise errors.NotSupported(found.obstacle)
-    return bridge_place.of(interfaces.daemon(uri))
+def _place(uri: str) -> Place:
+    """Where the host's own files and commands are. Raises NotSupported: an obstacle."""
+    if connections.is_test(uri):
+        raise errors.NotSupported("demo")
+    daemon = interfaces.daemon(uri)
+    if not daemon:
+        raise errors.NotSupported("elsewhere")
+    place = bridge_place.of(daemon)
+    if not bridge_place.may_change(place):
+        raise errors.NotSupported("no-right")
+    return place
 
 
 def _planned(
@@ -197,7 +206,7 @@ def _planned(
         raise errors.NotSupported(found.obstacle)
     known = {it.name: it for it in found.bridges}
     port = {it.name: it for it in found.ports}.get(device)
-    place = bridge_place.of(interfaces.daemon(uri))
+    place = _place(uri)
     _fit(act, bridge, device, is_new=not place.path(f"/sys/class/net/{bridge}").exists())
     there = known.get(bridge)
     if act in (bridges.CREATE, bridges.ATTACH):

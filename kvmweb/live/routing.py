@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from kvmweb.live import (
+from kvmweb.live import (  # noqa: F401 - imported for their makers
     audit,
     bins,
     consoles,
@@ -24,24 +24,6 @@ from kvmweb.live import (
     upload_list,
 )
 from kvmweb.live.pages import Pages
-
-SHOWN = (
-    audit,
-    creation,
-    bins,
-    guest_list,
-    guest_page,
-    hosts,
-    images,
-    inside,
-    jobs,
-    lists,
-    nav,
-    networks,
-    pools,
-    upload_list,
-)
-"""Imported for their makers."""
 
 pages: Any = Pages.as_asgi()
 door: Any = consoles.console

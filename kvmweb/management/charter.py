@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -133,13 +134,18 @@ def _follow(thing: Any, found: dict[str, Mark], seen: set[int]) -> None:
             _follow(value, found, seen)
 
 
-def _mentioned(thing: Any) -> Iterator[Any]:
-    """What the source of this function or class names that its module knows."""
-    names = vars(importlib.import_module(thing.__module__))
+@functools.cache
+def _mentioned(thing: Any) -> tuple[Any, ...]:
+    """What the source of this function or class names that its module knows; read once."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
     except (OSError, TypeError):
-        return
+        return ()
+    return tuple(_known(thing, tree))
+
+
+def _known(thing: Any, tree: ast.Module) -> Iterator[Any]:
+    names = vars(importlib.import_module(thing.__module__))
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in names:
             yield names[node.id]

@@ -30,13 +30,18 @@ OF_AGENT = "guests/<slug:host>/<uuid:uuid>/agent/"
 ASKS = require_http_methods(["GET", "HEAD", "POST"])
 
 
-class PasswordForm(Strict):
-    """What is typed is never sent back. Limits and sentences are the service's."""
+class UserForm(Strict):
+    """Somebody of the guest's own people."""
 
     user = forms.CharField(
         label=gettext_lazy("User of the guest"), initial="root", max_length=64,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )  # fmt: skip
+
+
+class PasswordForm(UserForm):
+    """What is typed is never sent back. Limits and sentences are the service's."""
+
     password = forms.CharField(
         label=gettext_lazy("New password"),
         strip=False,
@@ -49,13 +54,9 @@ class PasswordForm(Strict):
     )
 
 
-class KeysForm(Strict):
+class KeysForm(UserForm):
     """One key more; or, by its button, one less."""
 
-    user = forms.CharField(
-        label=gettext_lazy("User of the guest"), initial="root", max_length=64,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )  # fmt: skip
     key = forms.CharField(
         label=gettext_lazy("Public key to add"),
         required=False,

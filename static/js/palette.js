@@ -42,6 +42,10 @@ export function start() {
     }
   });
   document.getElementById("finder-open")?.addEventListener("click", enter);
+  // What was typed before htmx listened is searched for as well.
+  document.addEventListener("DOMContentLoaded", () => {
+    if (document.activeElement === input) window.htmx.trigger(input, "focus");
+  });
   // An answer to fewer letters may arrive after more were typed: it shows, but nothing of it is chosen.
   let answered = "";
   let isInHurry = false;

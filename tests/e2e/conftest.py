@@ -8,20 +8,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.e2e.portal import Portal
+from tests.e2e.portal import PASSWORD, Portal
 from tests.lab.host import LabHost
 
-PASSWORD = "correct horse battery"
 REFUSED_BY_POLICY = "Content Security Policy"
 
 
 @pytest.fixture(scope="module")
-def portal(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def portal(
+    lab: LabHost, furnished: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Portal]:
     """A portal with the lab host and the administrator `ada`."""
     portal = Portal(tmp_path_factory.mktemp("portal"))
-    portal.manage("migrate", "-v0")
-    portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
-    portal.manage("addhost", "lab", lab.uri)
+    portal.furnish(furnished)
     portal.start()
     yield portal
     portal.stop()

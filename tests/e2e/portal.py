@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+PASSWORD = "correct horse battery"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -69,6 +71,10 @@ class Portal:
         )
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def furnish(self, like: Path) -> None:
+        """Begin with a copy of this data folder: four commands of an operator cost ten seconds."""
+        shutil.copytree(like, self.folder, dirs_exist_ok=True)
 
     def start(self) -> Portal:
         """Start and wait until it is alive."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Error, Locator, Page, expect
 
-from tests.e2e.conftest import PASSWORD
 from tests.e2e.portal import Portal
 from tests.lab import ifupdown
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
-BACK_S = 8
+BACK_S = 12
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,9 @@ def site(new_lab: Callable[..., LabHost]) -> Iterator[LabHost]:
 
 
 @pytest.fixture(scope="module")
-def portal(site: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def portal(
+    site: LabHost, installed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Portal]:
     """Reached over the network of the host that it looks after."""
     portal = Portal(
         tmp_path_factory.mktemp("portal"),
@@ -38,8 +40,7 @@ def portal(site: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )
     portal.machine = site.address
     portal.enter = ("nsenter", f"--net=/proc/{site.pid1}/ns/net")
-    portal.manage("migrate", "-v0")
-    portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
+    portal.furnish(installed)
     portal.manage("addhost", "lab", site.uri)
     portal.start()
     yield portal

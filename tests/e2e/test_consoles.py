@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.e2e.conftest import PASSWORD
-from tests.e2e.portal import Portal
+from tests.e2e.portal import PASSWORD, Portal
 from tests.lab.host import LabHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import PASSWORD
 from tests.e2e.portal import Portal
 from tests.e2e.test_consoles import terminal_says
 from tests.lab import bootsector
@@ -28,12 +27,12 @@ PXE = """<network><name>pxe</name><bridge name='virbr9'/>
 
 
 @pytest.fixture(scope="module")
-def portal(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def portal(
+    lab: LabHost, furnished: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Portal]:
     """With the administrator `ada`; its operator allows install trees on the labs' network."""
     portal = Portal(tmp_path_factory.mktemp("portal"), KVMWEB_FETCH_INNER="10.77.0.0/16")
-    portal.manage("migrate", "-v0")
-    portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
-    portal.manage("addhost", "lab", lab.uri)
+    portal.furnish(furnished)
     portal.start()
     yield portal
     portal.stop()

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import PASSWORD
-from tests.e2e.portal import Portal
+from tests.e2e.portal import PASSWORD, Portal
 from tests.e2e.test_consoles import PAINTED, TEXT, terminal_says
 from tests.lab.host import LabHost
 

@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import PASSWORD
 from tests.e2e.portal import REPOSITORY, Portal, free_port
 from tests.e2e.test_consoles import (
     PAINTED,
@@ -28,15 +28,15 @@ pytestmark = [pytest.mark.lab, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")
-def portal(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def portal(
+    lab: LabHost, furnished: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Portal]:
     """A portal whose consoles are elsewhere, and `manage.py consolegateway` there."""
     port = free_port()
     portal = Portal(
         tmp_path_factory.mktemp("portal"), KVMWEB_CONSOLE_GATEWAY=f"wss://localhost:{port}"
     )
-    portal.manage("migrate", "-v0")
-    portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
-    portal.manage("addhost", "lab", lab.uri)
+    portal.furnish(furnished)
     portal.start()
     tls = portal.folder / "tls"
     gateway = subprocess.Popen(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.e2e.portal import Portal
+from tests.e2e.portal import PASSWORD, Portal
 
 pytestmark = pytest.mark.browser
-PASSWORD = "correct horse battery"
 IDLE_S = 15
 
 
@@ -27,11 +27,10 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 
 @pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def hasty(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """A portal that signs out after a few seconds of nothing."""
     portal = Portal(tmp_path_factory.mktemp("hasty"), KVMWEB_IDLE_S=str(IDLE_S))
-    portal.manage("migrate", "-v0")
-    portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
+    portal.furnish(installed)
     portal.start()
     yield portal
     portal.stop()

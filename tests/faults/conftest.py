@@ -12,9 +12,8 @@ import pytest
 import requests
 import urllib3
 
-from tests.e2e.portal import Portal
+from tests.e2e.portal import PASSWORD, Portal
 
-PASSWORD = "correct horse battery"
 RUNNING = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 """The one guest of `test:///default`."""
 urllib3.disable_warnings()
@@ -44,14 +43,13 @@ class Visitor:
 
 
 @pytest.fixture
-def new_portal(tmp_path: Path) -> Iterator[Callable[..., Portal]]:
+def new_portal(tmp_path: Path, installed: Path) -> Iterator[Callable[..., Portal]]:
     """Start one: `new_portal(folder, SETTING="…")`; its guest is mirrored when it is answered."""
     started: list[Portal] = []
 
     def start(folder: Path | None = None, **settings: str) -> Portal:
         portal = Portal(folder or tmp_path, **settings)
-        portal.manage("migrate", "-v0")
-        portal.manage("createadmin", "--username", "ada", "--password-stdin", stdin=PASSWORD)
+        portal.furnish(installed)
         portal.manage("addhost", "demo", "test:///default")
         started.append(portal)
         portal.start()

@@ -12,8 +12,8 @@ import pytest
 from websockets.sync.client import connect
 
 from kvmweb.core.log_lines import Lines
-from tests.e2e.portal import Portal
-from tests.faults.conftest import PASSWORD, RUNNING, Visitor
+from tests.e2e.portal import PASSWORD, Portal
+from tests.faults.conftest import RUNNING, Visitor
 
 GUEST = f"/guests/demo/{RUNNING}/"
 CONSOLE = f"/consoles/demo/{RUNNING}/"

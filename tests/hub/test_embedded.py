@@ -21,11 +21,10 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def portal(lab: LabHost, tmp_path: Path) -> Iterator[Portal]:
+def portal(lab: LabHost, furnished: Path, tmp_path: Path) -> Iterator[Portal]:
     lab.clear()
     portal = Portal(tmp_path)
-    portal.manage("migrate", "-v0")
-    portal.manage("addhost", "lab", lab.uri)
+    portal.furnish(furnished)
     portal.start()
     yield portal
     portal.stop()

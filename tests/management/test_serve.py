@@ -19,7 +19,6 @@ import pytest
 from tests.lab.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.xdist_group("serve")
 
 
 class Served:

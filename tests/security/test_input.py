@@ -21,6 +21,7 @@ BROKEN = {"nul": "%00", "half": "%ED%A0%80", "cut": "%F0%9F", "odd": "%FF"}
 NAMES = ("q", "search", "host", "tag", "state", "sort", "page", "columns", "guest", "person",
          "about", "verb", "outcome", "since", "until", "to", "next", "part", "dialog", "console",
          "tab", "kind", "window")  # fmt: skip
+ODD = ("\x01\x1b[2J", "\u202e", "\U0010ffff", "9" * 400, "-1", "[]", "a" * 3000, "0")
 READ = sorted({route.path for route in ROUTES if route.method == "get" and "{" not in route.path})
 
 
@@ -42,16 +43,18 @@ def test_a_broken_query_is_400_on_every_page(ada: Client, broken: str) -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize(
-    "value", ["\x01\x1b[2J", "\u202e", "\U0010ffff", "9" * 400, "-1", "[]", "a" * 3000, "0"]
-)
-def test_an_odd_value_in_every_field_is_no_fault(ada: Client, value: str) -> None:
+def test_an_odd_value_in_every_field_is_no_fault(ada: Client) -> None:
+    faults = []
     for path in READ:
-        answer = ada.get(path.partition("?")[0], dict.fromkeys(NAMES, value))
-        assert answer.status_code < 500 or answer.status_code == 503, path
-        for name in NAMES[:8]:
-            answer = ada.get(path.partition("?")[0], {name: value})
-            assert answer.status_code < 500 or answer.status_code == 503, (path, name)
+        path = path.partition("?")[0]
+        asked = [dict.fromkeys(NAMES, value) for value in ODD]
+        # Alone too: a field that is refused hides the faults of the others.
+        asked += [{name: ODD[at % len(ODD)]} for at, name in enumerate(NAMES[:8])]
+        for query in asked:
+            status = ada.get(path, query).status_code
+            if status >= 500 and status != 503:
+                faults.append((path, query, status))
+    assert faults == []
 
 
 def test_a_broken_query_is_refused_in_the_readers_words(ada: Client) -> None:

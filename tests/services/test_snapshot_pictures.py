@@ -14,7 +14,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.services import guest_page, snapshot_pictures, snapshots
 from kvmweb.store.models import SnapshotPicture
 from tests.services.stage import person
-from tests.services.workshop import IMAGES, Workshop
+from tests.services.workshop import IMAGES, Workshop, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
@@ -57,13 +57,17 @@ def test_a_picture_lives_as_long_as_its_snapshot(shop: Workshop, editor: Actor) 
 
 
 def another_of_that_name_has_none(shop: Workshop, ref: Ref, editor: Actor) -> None:
+    # libvirt tells when a snapshot was taken by the second.
+    begun = SnapshotPicture.objects.get().created_at
+    assert begun is not None
+    wait_for(lambda: timezone.now().timestamp() >= begun + 1, "time stands still")
     shop.lab.virsh("snapshot-delete", ref.id, "live")
     shop.lab.virsh("snapshot-create-as", ref.id, "live")
     shop.lab.virsh("autostart", ref.id)
 
     def is_another() -> bool:
         found = {it.name: it.created_at for it in shop.record(ref).snapshot_tree}
-        return found.get("live") not in (None, SnapshotPicture.objects.get().created_at)
+        return found.get("live") not in (None, begun)
 
     shop.see(is_another)
     assert not pictured(editor, ref)["live"]
