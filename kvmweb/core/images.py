@@ -18,6 +18,8 @@ __all__ = ["FIRST", "Disc", "Facts", "Format", "Trouble", "inspect"]
 
 FIRST = 1024 * 1024
 """Bytes from the beginning that tell enough, unless `Facts.wants` asks for more."""
+DISC = 64 * 1024
+"""Bytes from the beginning that tell all about a disc."""
 
 
 class Format(StrEnum):
@@ -34,6 +36,8 @@ class Format(StrEnum):
     QED = "qed"
 
 
+SECTOR = 2048
+_BOOT_RECORD = b"\0CD001\x01EL TORITO SPECIFICATION"
 L1_MAX = 32 * 1024 * 1024
 SNAPSHOTS_MAX = 1000
 _BACKING_FORMAT, _DATA_FILE = 0xE2792ACA, 0x44415441
@@ -75,9 +79,12 @@ def _bounded(facts: Facts, size: int) -> Facts:
 
 
 def _disc(first: bytes) -> Disc | None:
-    """The primary volume descriptor of an ISO 9660 volume, in sector 16."""
-    sector = first[0x8000:0x8800]
-    if len(sector) < 883 or sector[:6] != b"\x01CD001":
+    """The primary volume descriptor in sector 16, and whether a boot record comes after it.
+
+    Sources: ECMA-119 8.4; El Torito 1.0, section 2.0.
+    """
+    sector, next_one = first[0x8000:0x8800], first[0x8800:0x9000]
+    if len(sector) < SECTOR or sector[:6] != b"\x01CD001":
         return None
     (blocks,) = struct.unpack_from("<I", sector, 80)
     (block,) = struct.unpack_from("<H", sector, 128)
@@ -87,6 +94,7 @@ def _disc(first: bytes) -> Disc | None:
         publisher_id=string(sector[318:446]),
         application_id=string(sector[574:702]),
         size=blocks * block,
+        is_bootable=next_one.startswith(_BOOT_RECORD),
     )
 
 

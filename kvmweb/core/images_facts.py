@@ -39,13 +39,17 @@ REFERENCES = frozenset({Trouble.BACKING, Trouble.DATA_FILE, Trouble.EXTERNAL})
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """The ids of an ISO 9660 volume. size: bytes of the volume as it says itself."""
+    """The ids of an ISO 9660 volume. size: bytes of the volume as it says itself.
+
+    is_bootable: it has a boot record of El Torito, which every PC starts from.
+    """
 
     volume_id: str
     system_id: str = ""
     publisher_id: str = ""
     application_id: str = ""
     size: int = 0
+    is_bootable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

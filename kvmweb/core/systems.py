@@ -108,6 +108,16 @@ class System:
         """Wants its clock in local time, and drivers of its own for virtio."""
         return self.family in ("winnt", "win9x", "win16")
 
+    @property
+    def is_certain(self) -> bool:
+        """Not one of the database's entries for "some release of it"."""
+        return "unknown" not in self.id
+
+    @property
+    def youth(self) -> int:
+        """Higher for who was released later; 0 where nobody knows."""
+        return self.released.toordinal() if self.released else 0
+
     def support(self, today: date) -> Support:
         """How its vendor treats it on this day."""
         if self.ends and self.ends < today:
@@ -137,10 +147,14 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """A system that was recognised in an image. medium: None where only its name told."""
+    """A system that was recognised in an image. medium: None where only its name told.
+
+    others: systems whose discs bear the same ids, the youngest first.
+    """
 
     system: System
     medium: Medium | None = None
+    others: tuple[System, ...] = ()
 
 
 DEVICES: dict[str, str] = {

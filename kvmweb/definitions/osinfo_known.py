@@ -73,6 +73,10 @@ _ENTERPRISE: tuple[Line, ...] = (
     ("deepin25", "deepin 25", "25", "deepin", "2025-06-26", "", r"(?i)^deepin.?25"),
 )  # fmt: skip
 _OTHERS: tuple[Line, ...] = (
+    ("fedora39", "Fedora Linux 39", "39", "fedora", "2023-11-07", "2024-11-26",
+     r"^Fedora-.*-39(-|$)"),
+    ("fedora40", "Fedora Linux 40", "40", "fedora", "2024-04-23", "2025-05-13",
+     r"^Fedora-.*-40(-|$)"),
     ("fedora41", "Fedora Linux 41", "41", "fedora", "2024-10-29", "2025-12-15",
      r"^Fedora-.*-41(-|$)"),
     ("fedora42", "Fedora Linux 42", "42", "fedora", "2025-04-15", "2026-05-13",
@@ -88,12 +92,17 @@ _OTHERS: tuple[Line, ...] = (
     ("linux2024", "Generic Linux 2024", "2024", "linux", "2024-01-01", "", ""),
 )  # fmt: skip
 _WINDOWS: tuple[Line, ...] = (
-    ("win10", "Microsoft Windows 10", "10", "win", "2015-07-29", "2025-10-14", ""),
-    ("win11", "Microsoft Windows 11", "11", "win", "2021-10-05", "", ""),
-    ("win2k19", "Microsoft Windows Server 2019", "2019", "win", "2018-11-13", "2029-01-09", ""),
-    ("win2k22", "Microsoft Windows Server 2022", "2022", "win", "2021-08-18", "2031-10-14", ""),
-    ("win2k25", "Microsoft Windows Server 2025", "2025", "win", "2024-11-01", "2034-11-14", ""),
-)
+    ("win10", "Microsoft Windows 10", "10", "win", "2015-07-29", "2025-10-14",
+     r"^(J_)?(CCSN?A|C?CCOMA|CE[DNS]N?A?)_X(64|86)FRE[EV]?_"),
+    ("win11", "Microsoft Windows 11", "11", "win", "2021-10-05", "",
+     r"^(J_)?(CCSN?A|C?CCOMA)_[AX]64FRE[EV]?_"),
+    ("win2k19", "Microsoft Windows Server 2019", "2019", "win", "2018-11-13", "2029-01-09",
+     r"^SSS_X64FRE[EV]?_"),
+    ("win2k22", "Microsoft Windows Server 2022", "2022", "win", "2021-08-18", "2031-10-14",
+     r"^SSS_X64FRE[EV]?_"),
+    ("win2k25", "Microsoft Windows Server 2025", "2025", "win", "2024-11-01", "2034-11-14",
+     r"^SSS_X64FRE[EV]?_"),
+)  # fmt: skip
 _BSD: tuple[Line, ...] = (
     ("freebsd14.3", "FreeBSD 14.3", "14.3", "freebsd", "2025-06-10", "2026-06-30",
      r"^14_3_RELEASE"),
@@ -125,6 +134,7 @@ def systems() -> Iterator[System]:
 
 def _system(line: Line, family: str, devices: frozenset[str], least: Need, good: Need) -> System:
     short, name, version, distro, released, ends, volume = line
+    publisher = "MICROSOFT CORPORATION" if family == "winnt" else ""
     return System(
         id=short,
         uri=f"urn:kvmweb:{short}",
@@ -140,7 +150,7 @@ def _system(line: Line, family: str, devices: frozenset[str], least: Need, good:
         devices=devices,
         offers_efi=True,
         needs_efi=short == "win11",
-        media=(Medium("all", volume=volume),) if volume else (),
+        media=(Medium("all", volume=volume, publisher=publisher),) if volume else (),
     )
 
 

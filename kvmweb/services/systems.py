@@ -7,17 +7,19 @@ folder, where a newer one may be put; without any, the most common systems are k
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
+from kvmweb.core import media_rules
 from kvmweb.core.errors import Invalid
 from kvmweb.core.images import Disc
+from kvmweb.core.system_names import Names
 from kvmweb.core.systems import Detected, Medium, Support, System
 from kvmweb.definitions import osinfo, osinfo_known
 from kvmweb.services.guard import open_to_all
@@ -27,15 +29,15 @@ log = logging.getLogger(__name__)
 PLACES = ("/usr/share/osinfo", "/usr/local/share/osinfo", "/etc/osinfo")
 """Later ones add to earlier ones, as for libosinfo itself."""
 MOST = 200
-_ARCHES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64", "i386": "i686"}
-_UNKNOWN = "unknown"
+Stamp = tuple[tuple[str, float], ...]
+"""Of the database: another one when another is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """The database as it was when these folders had these times."""
 
-    stamp: tuple[tuple[str, float], ...]
+    stamp: Stamp
     systems: Mapping[str, System]
 
 
@@ -83,29 +85,19 @@ def families() -> list[str]:
 
 @open_to_all("public knowledge about operating systems")
 def detect(disc: Disc) -> Detected | None:
-    """The system that this ISO installs; None when no entry fits."""
-    best, found = (0, 0), None
-    for system in _database().values():
-        for medium in system.media:
-            weight = _weight(medium, disc)
-            if weight and _UNKNOWN in system.id:
-                weight = 1  # "some release of it": only where no release fits
-            rank = (weight, _age(system))
-            if weight and rank > best:
-                best, found = rank, Detected(system, medium)
-    return found
+    """The system that this ISO installs; None when no entry fits.
+
+    Of several entries the one for this very size counts most, then the one that asks for most of
+    the ids; those for "some release of it" only where no release fits.
+    """
+    return _detect(_stamp(), disc)
 
 
 @open_to_all("public knowledge about operating systems")
 def guess(name: str) -> Detected | None:
     """The system that a file of this name holds: `debian-12-genericcloud-amd64.qcow2`."""
-    plain = name.casefold()
-    best, found = (0, 0), None
-    for system in _database().values():
-        rank = (_named(system, plain), _age(system))
-        if rank[0] and rank > best:
-            best, found = rank, Detected(system)
-    return found
+    found = _names(_stamp()).told(name)
+    return Detected(found) if found else None
 
 
 @open_to_all("public knowledge about operating systems")
@@ -119,58 +111,40 @@ def _text(system: System) -> str:
 
 
 def _newest_first(system: System) -> tuple[int, str]:
-    return (-_age(system), system.name)
+    return (-system.youth, system.name)
 
 
-def _age(system: System) -> int:
-    """The day of its release as a number; higher is younger, 0 unknown."""
-    return system.released.toordinal() if system.released else 0
+@lru_cache(maxsize=4096)
+def _detect(stamp: Stamp, disc: Disc) -> Detected | None:
+    fits = [
+        ((system.is_certain, *fit), system, medium)
+        for system, medium, rule in _rules(stamp)
+        if (fit := rule.fit(disc))
+    ]
+    if not fits:
+        return None
+    most = max(rank for rank, _, _ in fits)
+    best = [(system, medium) for rank, system, medium in fits if rank == most]
+    best.sort(key=lambda it: -it[0].youth)
+    system, medium = best[0]
+    others = {other.id: other for other, _ in best if other.id != system.id}
+    return Detected(system, medium, tuple(others.values()))
 
 
-def _weight(medium: Medium, disc: Disc) -> int:
-    """How well it fits: 0 not at all, more for every id that the entry asks for."""
-    asked = (
-        (medium.volume, disc.volume_id),
-        (medium.system, disc.system_id),
-        (medium.publisher, disc.publisher_id),
-        (medium.application, disc.application_id),
+@lru_cache(maxsize=1)
+def _rules(_stamp: Stamp) -> tuple[tuple[System, Medium, media_rules.Rule], ...]:
+    """Of all systems; to make them takes half a second."""
+    return tuple(
+        (system, medium, rule)
+        for system in _database().values()
+        for medium in system.media
+        if (rule := media_rules.rule(medium))
     )
-    if not medium.volume and not medium.application and not medium.publisher:
-        return 0
-    if medium.size and medium.size != disc.size:
-        return 0
-    weight = 100 if medium.size else 0
-    for pattern, value in asked:
-        if not pattern:
-            continue
-        if not _fits(pattern, value):
-            return 0
-        weight += 10 + min(len(pattern), 40)
-    return weight
 
 
-def _fits(pattern: str, value: str) -> bool:
-    try:
-        return re.search(pattern, value) is not None
-    except re.error:
-        log.debug("not a pattern: %r", pattern)
-        return False
-
-
-def _named(system: System, name: str) -> int:
-    """How well a file's name tells this system; its own download's name tells best."""
-    urls = [image.url for image in system.images] + [medium.url for medium in system.media]
-    if any(url and url.rpartition("/")[2].casefold() == name for url in urls):
-        return 1000
-    words = set(re.split(r"[^a-z0-9.]+|\.(?![0-9])", name))
-    codename = system.codename.casefold().partition(" ")[0]
-    if words & {system.id, *system.names} or (len(codename) > 4 and codename in words):
-        return 60
-    distro, version = system.distro.casefold(), system.version.casefold()
-    if not distro or not version or distro not in name:
-        return 0
-    found = re.search(rf"{re.escape(distro)}[a-z_ -]*v?{re.escape(version)}(?![0-9])", name)
-    return 50 + len(distro) + len(version) if found else 0
+@lru_cache(maxsize=1)
+def _names(_stamp: Stamp) -> Names:
+    return Names(_database().values())
 
 
 def _database() -> Mapping[str, System]:
@@ -182,7 +156,7 @@ def _database() -> Mapping[str, System]:
         return _kept.systems
 
 
-def _stamp() -> tuple[tuple[str, float], ...]:
+def _stamp() -> Stamp:
     """The folders that exist, and when each was changed last."""
     found = []
     for place in (*PLACES, str(Path(settings.KVMWEB_DATA_DIR) / "osinfo")):

@@ -176,6 +176,33 @@ def test_the_ids_of_an_iso_are_read() -> None:
     assert facts.disc == Disc("Debian 12.5.0 amd64 n", "LINUX", "PUB", "APP", 50 * 2048)
 
 
+def test_a_disc_with_a_boot_record_starts_a_pc() -> None:
+    data = bytearray(iso("TINY"))
+    assert images.inspect(data, len(data)).disc == Disc("TINY", "LINUX", "", "APP", 50 * 2048)
+    data[0x8800:0x8820] = b"\0CD001\x01EL TORITO SPECIFICATION\0\0"
+    disc = images.inspect(data, len(data)).disc
+    assert disc is not None
+    assert disc.is_bootable
+
+
+def test_the_ids_of_a_hostile_disc_are_short_and_plain() -> None:
+    data = bytearray(iso("x"))
+    data[0x8008:0x8800] = b"\xff" * 2040
+    data[0x8028:0x8048] = "\x1b]0;\u202eevil\x07\n<b>\u2066".encode().ljust(32, b"\x01")
+    disc = images.inspect(data, len(data)).disc
+    assert disc is not None
+    assert disc.volume_id == "]0;evil<b>"
+    assert disc.system_id == "\ufffd" * 32
+    assert len(disc.application_id) == 128
+    assert disc.size == 0xFFFFFFFF * 0xFFFF
+
+
+@pytest.mark.parametrize("length", [0, 0x8000, 0x8007, 0x8400, 0x87FF])
+def test_what_ends_within_its_descriptor_is_no_disc(length: int) -> None:
+    data = iso("Debian 12.5.0 amd64 n")[:length]
+    assert images.inspect(data, length) == Facts("raw", virtual_size=length)
+
+
 def test_a_raw_disk_is_known_by_nothing() -> None:
     assert images.inspect(b"", 0) == Facts("raw")
     table = bytes(510) + b"\x55\xaa" + bytes(1024)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kvmweb.core import media_rules
 from kvmweb.core.images import Disc
 from kvmweb.services import systems
 
@@ -114,8 +115,52 @@ def test_without_a_database_the_most_common_are_known(database: Path) -> None:
     assert systems.families()[0] == "linux"
 
 
+MICROSOFT = "MICROSOFT CORPORATION"
+
+
+def all_found(disc: Disc) -> list[str]:
+    """The one, then those that have the same ids."""
+    detected = systems.detect(disc)
+    return [it.id for it in (detected.system, *detected.others)] if detected else []
+
+
+@pytest.mark.parametrize(
+    ("disc", "expected"),
+    [
+        (Disc("Debian 12.0.0 amd64 n"), ["debian12"]),
+        (Disc("Fedora-S-dvd-x86_64-39"), ["fedora39"]),
+        (Disc("Ubuntu-Server 22.04 LTS amd64"), ["ubuntu22.04"]),
+        (Disc("CCCOMA_X64FRE_EN-US_DV9", "", MICROSOFT), ["win11", "win10"]),
+        (Disc("CENA_X64FREV_EN-US_DV5", "", MICROSOFT), ["win10"]),
+        (Disc("SSS_X64FREE_EN-US_DV9", "", MICROSOFT), ["win2k25", "win2k22", "win2k19"]),
+        (Disc("SSS_X64FREE_EN-US_DV9"), []),
+    ],
+)
+def test_real_discs_are_known_without_a_database(
+    database: Path, disc: Disc, expected: list[str]
+) -> None:
+    shutil.rmtree(database)
+    assert all_found(disc) == expected
+
+
+def test_some_release_counts_only_where_no_release_fits(database: Path) -> None:
+    entry = """<os id="http://example.org/h/u"><short-id>harbour-unknown</short-id>
+        <media arch="all"><iso><volume-id>HARBOUR_\\d</volume-id>
+        <system-id>LINUX</system-id></iso></media></os>"""
+    (database / "os" / "some.xml").write_text(f"<libosinfo>{entry}</libosinfo>")
+    assert all_found(Disc("HARBOUR_1", "LINUX")) == ["harbour1"]
+    assert all_found(Disc("HARBOUR_9", "LINUX")) == ["harbour-unknown"]
+
+
 @pytest.mark.skipif(not Path("/usr/share/osinfo/os").is_dir(), reason="package osinfo-db is absent")
 def test_the_distributions_database_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(systems, "PLACES", ("/usr/share/osinfo",))
     assert found(Disc("Debian 11.5.0 amd64 n")) == "debian11"
+    assert found(Disc("Ubuntu-Server 22.04 LTS amd64")) == "ubuntu22.04"
+    assert "win10" in all_found(Disc("CCSA_X64FRE_EN-US_DV5", "", MICROSOFT))
+    assert {"win2k16", "win2k19"} <= {*all_found(Disc("SSS_X64FREE_EN-US_DV9", "", MICROSOFT))}
     assert len(systems.search(even_ended=True)) == systems.MOST
+    media = [medium for system in systems._database().values() for medium in system.media]
+    telling = [it for it in media if it.volume or it.publisher or it.application]
+    assert len(telling) > 500
+    assert {it.volume for it in telling if not media_rules.rule(it)} == {"^HARBOUR_("}
