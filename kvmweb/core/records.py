@@ -290,6 +290,8 @@ class VolumeRecord:
     is_encrypted: bool = False
     alias: str = ""
     """Another name that guests may know it by: `rbd:pool/image`, `/dev/mapper/vg-lv`."""
+    modified_at: str = ""
+    """When a disc's file was changed last, as libvirt says it; empty for all other volumes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A volume to be made. Pure."""
+"""Volumes: one to be made, and what their names say. Pure."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ class VolumeSpec:
     preallocation: str = "off"
     backing: str = ""
     backing_format: str = ""
+
+
+def is_disc(image_format: str, name: str) -> bool:
+    """An ISO, by its format or its name."""
+    return image_format == "iso" or name.casefold().endswith(".iso")

@@ -30,6 +30,7 @@ class Definition:
     backing_path: str
     backing_format: str
     is_encrypted: bool
+    modified_at: str
 
 
 def parse(xml: str) -> Definition:
@@ -47,6 +48,7 @@ def parse(xml: str) -> Definition:
         backing_path=backing_path(backing),
         backing_format=attribute(root, "backingStore/format", "type"),
         is_encrypted=root.find("target/encryption") is not None,
+        modified_at=text(root, "target/timestamps/mtime"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import libvirt
 
 from kvmweb.core.records import ImageSizes
-from kvmweb.definitions import images as xml
+from kvmweb.definitions import volumes as xml
 from kvmweb.hypervisor import faults
 from kvmweb.hypervisor.volume_acts import find
 
@@ -22,7 +22,7 @@ def measure(connection: libvirt.virConnect, uuid: str, *, name: str) -> ImageSiz
         capacity=int(capacity),
         allocation=int(allocation),
         key=str(volume.key()),
-        modified_at=xml.modified_at(description),
+        modified_at=xml.parse(description).modified_at,
     )
 
 

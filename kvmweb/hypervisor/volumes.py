@@ -13,6 +13,7 @@ import libvirt
 
 from kvmweb.core import errors, refs
 from kvmweb.core.records import VolumeRecord
+from kvmweb.core.volumes import is_disc
 from kvmweb.definitions import pools
 from kvmweb.definitions import volumes as xml
 from kvmweb.hypervisor import faults
@@ -71,6 +72,7 @@ def _name(volume: libvirt.virStorageVol) -> str | None:
 def _record(pool: str, pool_xml: str, volume: libvirt.virStorageVol) -> VolumeRecord:
     name = str(volume.name())
     definition = xml.parse(volume.XMLDesc(0))
+    disc = is_disc(definition.format, name)
     return VolumeRecord(
         uuid=refs.volume_id(pool, name),
         pool=pool,
@@ -85,4 +87,5 @@ def _record(pool: str, pool_xml: str, volume: libvirt.virStorageVol) -> VolumeRe
         backing_format=definition.backing_format,
         is_encrypted=definition.is_encrypted,
         alias=pools.alias(pool_xml, name, definition.path),
+        modified_at=definition.modified_at if disc else "",
     )

@@ -15,8 +15,8 @@ from django.db import close_old_connections
 from kvmweb.services import (
     bins,
     bridges,
+    discs,
     freezes,
-    image_library,
     jobs,
     snapshot_pictures,
     uploads,
@@ -34,7 +34,7 @@ CHORES: tuple[tuple[float, Chore], ...] = (
     (10.0, bridges.sweep),
     (3.0, freezes.sweep),
     (60.0, uploads_line.sweep),
-    (30.0, image_library.read_new),
+    (10.0, discs.read_new),
     (60.0, snapshot_pictures.sweep),
     (300.0, uploads.sweep),
     (300.0, bins.sweep),

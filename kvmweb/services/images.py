@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 NOTED = frozenset({Trouble.HIDDEN_FORMAT})
 """Said, but no reason to refuse."""
 TAKE_S = 60.0
+GLANCE_S = 5.0
 SWEPT = 20
 
 
@@ -74,6 +76,15 @@ def examine(
     return Finding(facts, refusals, notes, _system(facts, name))
 
 
+@internal("discs")
+def glance(ref: Ref, name: str) -> Finding:
+    """What the first sectors say: enough to know a disc, too little to let an image in."""
+    size = measure(ref, name).size
+    head = pieces(ref, name, length=min(headers.DISC, size), deadline_s=GLANCE_S)
+    facts = headers.inspect(b"".join(head), size)
+    return Finding(facts, (), (), _system(facts, name))
+
+
 @internal("a part of every way in")
 def keep(ref: Ref, name: str, finding: Finding, state: str) -> None:
     """Remember what was found."""
@@ -83,13 +94,19 @@ def keep(ref: Ref, name: str, finding: Finding, state: str) -> None:
         name=name,
         defaults={
             "state": state,
-            "seen": f"{sizes.capacity}:{sizes.size}",
+            "seen": stamp(sizes.capacity, sizes.modified_at),
             "format": finding.facts.format,
             "system": finding.system,
             "facts": finding.plain(),
         },
     )
     tell(ref)
+
+
+@internal("a part of every way in")
+def stamp(capacity: int, modified_at: str) -> str:
+    """Of a volume as it is now: another one when another file bears its name."""
+    return f"{capacity}:{modified_at}"
 
 
 @internal("a part of every way in")
@@ -160,17 +177,23 @@ def digest(ref: Ref, name: str, size: int, report: Callable[[int], None]) -> str
 
 
 @internal("a part of every way in")
-def pieces(ref: Ref, name: str, *, length: int) -> Iterator[bytes | memoryview]:
-    """The volume's data, holes as zeros. Raises the problem that ended it early."""
+def pieces(
+    ref: Ref, name: str, *, length: int, deadline_s: float | None = None
+) -> Iterator[bytes | memoryview]:
+    """The volume's data, holes as zeros. Raises the problem that ended it early.
+
+    deadline_s: for all of it; without, for the next of it.
+    """
     if not length:
         return
     line, _ = client.take(
         ref.host, "volume.download", uuid=ref.id, name=name, offset=0, length=length
     )
     frames = flows.Frames()
+    until = time.monotonic() + deadline_s if deadline_s else None
     with line:
-        line.settimeout(TAKE_S)
         while frames.verdict is None:
+            line.settimeout(max(0.001, until - time.monotonic()) if until else TAKE_S)
             try:
                 came = line.recv(1024 * 1024)
             except OSError as error:

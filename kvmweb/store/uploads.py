@@ -95,8 +95,8 @@ class TransferTicket(models.Model):
 class Image(models.Model):
     """What was found in a volume's header. pool: `Ref`.
 
-    state: incoming (nobody uses it yet), fit or refused. seen: the volume's sizes when it was read;
-    another volume of the same name has others. system: the short id of what it installs or holds.
+    state: fit, refused, or seen (read where it lay). seen: the volume's size and time when it was
+    read; another volume of the same name has others. system: the short id of what it held then.
     """
 
     pool = models.CharField(max_length=120)

@@ -14,6 +14,7 @@ from kvmweb.core import records
 from kvmweb.core.creation import Ground, Plan
 from kvmweb.core.specs import CpuMode, DiskSpec, Firmware, GuestSpec, InterfaceSpec
 from kvmweb.core.systems import Support, System
+from kvmweb.core.volumes import is_disc
 from kvmweb.core.wishes import GuestWish, Source
 from kvmweb.ui import words
 from kvmweb.ui.templatetags.kvmweb import size
@@ -78,7 +79,6 @@ BUSES: dict[str, Text] = {
 }
 CACHES: dict[str, Text] = {"": _("QEMU's default")}
 _PLACES: dict[str, Text] = {"hd": _("disk"), "cdrom": _("CD-ROM"), "network": _("network")}
-_DISCS = (".iso", ".img.iso")
 
 
 def sources(*, may_write_xml: bool) -> list[tuple[str, Text]]:
@@ -113,14 +113,9 @@ def images(source: Source, ground: Ground) -> list[Any]:
     for pool, found in ground.volumes.items():
         name = ground.pools[pool].name if pool in ground.pools else pool
         for volume in found.values():
-            if is_disc(volume) is (source is Source.ISO):
+            if is_disc(volume.format, volume.name) is (source is Source.ISO):
                 groups[name].append((f"{pool}/{volume.name}", _image(volume, source, ground)))
     return [("", _now("Choose…")), *groups.items()]
-
-
-def is_disc(volume: records.VolumeRecord) -> bool:
-    """An ISO, by its format or its name."""
-    return volume.format == "iso" or volume.name.lower().endswith(_DISCS)
 
 
 def _image(volume: records.VolumeRecord, source: Source, ground: Ground) -> str:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.image_lists import ImageRow
 from kvmweb.core.systems import Support
-from kvmweb.ui import links, volumes
+from kvmweb.ui import discs, links, volumes
 from kvmweb.ui.words import State, Text
 
 SUPPORT: dict[Support, State] = {
@@ -22,7 +22,10 @@ SUPPORT: dict[Support, State] = {
 
 @dataclass(frozen=True, slots=True)
 class ImageLine:
-    """One row. shown: how its vendor treats the system; None where nobody knows."""
+    """One row. shown: how its vendor treats the system; None where nobody knows.
+
+    remark: what is odd about it. is_awaited: its disc is read soon.
+    """
 
     row: ImageRow
     name: str
@@ -32,6 +35,8 @@ class ImageLine:
     icon: str
     system: str
     shown: State | None
+    remark: Text
+    is_awaited: bool
 
     @property
     def version(self) -> str:
@@ -46,8 +51,17 @@ def line(row: ImageRow) -> ImageLine:
         name=volumes.shown_name(row.name),
         url=volumes.url(row.pool, row.ref.id),
         pool_url=links.of(row.pool),
-        kind=_("Installation image") if row.is_disc else _("Disk image"),
+        kind=_kind(row),
         icon="save" if row.is_disc else "storage",
-        system=row.system.name if row.system else "",
-        shown=SUPPORT.get(row.support) if row.system else None,
+        system=discs.system(row.holding),
+        shown=SUPPORT.get(row.support) if row.holding.system else None,
+        remark=discs.remark(row.holding) if row.is_disc else "",
+        is_awaited=row.is_disc and not row.holding.is_read,
     )
+
+
+def _kind(row: ImageRow) -> Text:
+    disc = row.holding.disc
+    if disc and not disc.is_bootable and not row.holding.is_sure:
+        return _("Data disc")
+    return _("Installation image") if row.is_disc else _("Disk image")

@@ -41,16 +41,23 @@ def disk(path: Path, size: int = 1024**2) -> Path:
     return path
 
 
-def disc(path: Path, volume: str = "TINY") -> Path:
-    """An ISO that boots it (El Torito, no emulation)."""
+def disc(
+    path: Path, volume: str = "TINY", *, publisher: str = "", is_bootable: bool = True
+) -> Path:
+    """An ISO with these ids that boots it (El Torito, no emulation)."""
     iso = pycdlib.PyCdlib()
-    iso.new(vol_ident=volume)
-    code = sector().ljust(2048, b"\0")
-    iso.add_fp(io.BytesIO(code), len(code), "/BOOT.;1")
-    iso.add_eltorito("/BOOT.;1", bootcatfile="/BOOT.CAT;1", boot_load_size=4)
+    iso.new(vol_ident=volume, pub_ident_str=publisher)
+    if is_bootable:
+        _boot(iso)
     iso.write(str(path))
     iso.close()
     return path
+
+
+def _boot(iso: pycdlib.PyCdlib) -> None:
+    code = sector().ljust(2048, b"\0")
+    iso.add_fp(io.BytesIO(code), len(code), "/BOOT.;1")
+    iso.add_eltorito("/BOOT.;1", bootcatfile="/BOOT.CAT;1", boot_load_size=4)
 
 
 def _word(value: int) -> bytes:

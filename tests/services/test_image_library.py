@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kvmweb.core.image_lists import ImageRow
 from kvmweb.core.refs import Ref
 from kvmweb.core.systems import Support
 from kvmweb.hub.mirror import Writer
 from kvmweb.services import image_library
 from kvmweb.store.models import Image, Upload
-from tests.core.test_images import iso
-from tests.hostworker.process import WorkerProcess
 from tests.hub import plain
-from tests.lab.host import LabHost
-from tests.live.transfers import fresh, mirrored_pool, mirrored_volume
 from tests.services.stage import held, person
 
 TODAY = date(2026, 11, 1)
@@ -38,9 +33,13 @@ def pool(db: None) -> Ref:
     return pool
 
 
+def system_of(row: ImageRow) -> str:
+    return row.holding.system.id if row.holding.system else ""
+
+
 def listed(actor: Any, **query: str) -> dict[str, tuple[str, bool, bool]]:
     rows = image_library.list_(actor, today=TODAY, **query)
-    return {r.name: (r.system.id if r.system else "", r.is_disc, r.is_sure) for r in rows}
+    return {r.name: (system_of(r), r.is_disc, r.holding.is_sure) for r in rows}
 
 
 def test_discs_and_known_disks_are_listed_and_others_not(pool: Ref) -> None:
@@ -75,8 +74,9 @@ def test_what_is_coming_in_or_was_refused_is_left_out(pool: Ref) -> None:
 
 
 def test_what_the_header_told_counts_more_than_the_name(pool: Ref) -> None:
+    facts = {"disc": {"volume_id": "Debian 13.1.0 amd64 n"}}
     Image.objects.create(
-        pool=str(pool), name="tools.iso", state="seen", system="debian13", facts={"disc": {"x": 1}}
+        pool=str(pool), name="tools.iso", state="seen", seen=f"{2**30}:", facts=facts
     )
     actor = person("vi", "viewer")
     assert listed(actor)["tools.iso"] == ("debian13", True, True)
@@ -84,28 +84,11 @@ def test_what_the_header_told_counts_more_than_the_name(pool: Ref) -> None:
     assert row.support is Support.SUPPORTED
 
 
-@pytest.fixture(scope="module")
-def worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
-        yield process
-
-
-@pytest.mark.lab
-@pytest.mark.django_db(transaction=True)
-def test_a_new_disc_is_read_once(
-    lab: LabHost, worker: WorkerProcess, settings: Any, tmp_path: Path
+def test_a_long_list_costs_no_more_queries_than_a_short_one(
+    pool: Ref, django_assert_max_num_queries: Any
 ) -> None:
-    settings.KVMWEB_RUN_DIR = worker.directory
-    name, data = fresh(".iso"), iso("Debian 13.1.0 amd64 n")
-    (tmp_path / "disc").write_bytes(data)
-    lab.virsh("vol-create-as", "default", name, f"{len(data)}b")
-    lab.virsh("vol-upload", name, str(tmp_path / "disc"), "default")
-    uuid = lab.virsh("pool-uuid", "default").strip()
-    mirrored_pool(uuid, mirrored_volume(uuid, name, len(data)))
-    image_library.read_new()
-    image = Image.objects.get()
-    assert (image.system, image.state, image.format) == ("debian13", "seen", "iso")
-    looked_at = image.looked_at
-    image_library.read_new()
-    image.refresh_from_db()
-    assert image.looked_at == looked_at
+    for number in range(60):
+        told(1, f"disc{number}.iso", format="iso")
+    actor = person("vi", "viewer")
+    with django_assert_max_num_queries(12):
+        assert len(listed(actor)) == 63
