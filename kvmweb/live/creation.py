@@ -1,4 +1,5 @@
-"""The page of a new guest: that volumes came or went, or that an upload of this reader ended."""
+"""The page of a new guest: that volumes came or went, a disc was read, or this reader's upload
+ended."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from django.utils.html import format_html
 from kvmweb.core import topics
 from kvmweb.core.actors import Actor
 from kvmweb.live.regions import UNVERSIONED, Cards, Region, shows
-from kvmweb.services import overview, uploads
+from kvmweb.services import discs, overview, uploads
 
 
 @shows(r"/guests/create/")
@@ -21,6 +22,7 @@ def _create(_found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
 
 
 def _news(actor: Actor) -> tuple[int, Mapping[str, str]]:
-    stands = zlib.crc32(repr((overview.revision(), uploads.standing(actor))).encode())
+    news = (overview.revision(), uploads.standing(actor), discs.standing())
+    stands = zlib.crc32(repr(news).encode())
     html = format_html('<i id="create-news" hidden data-stands="{}"></i>', f"{stands:x}")
     return UNVERSIONED, {"create-news": html}

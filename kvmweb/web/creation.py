@@ -18,7 +18,7 @@ from kvmweb.services.creation_devices import DISKS_MAX
 from kvmweb.ui import creation as face
 from kvmweb.ui import uploads as upload_face
 from kvmweb.ui import xml_text
-from kvmweb.web import creation_copies, creation_xml, respond
+from kvmweb.web import creation_copies, creation_discs, creation_xml, respond
 from kvmweb.web.creation_form import CARDS_MAX, ROW, Choices, CreateForm
 
 DISK = {"what": "new", "size": "20 GiB", "format": "qcow2"}
@@ -74,7 +74,7 @@ def draft(request: HttpRequest) -> HttpResponse:
         data["original"] = ""
     if act in ("source", "original"):
         creation_copies.fill(request, data, choices.ground, is_new_source=act == "source")
-    form = _redrawn(data, act, choices)
+    form = _redrawn(request, data, act, choices)
     context = {**_context(request, form, choices), "is_push": True}
     part = "summary" if request.GET.get("part") == "summary" else "form"
     if not request.htmx:  # type: ignore[attr-defined]
@@ -120,6 +120,9 @@ def _fresh(request: HttpRequest, choices: Choices) -> CreateForm:
     pool, image = request.GET.get("pool", ""), initial.get("image", "")
     if pool and image and "/" not in image:
         initial["image"] = f"{pool}/{image}"
+    source = str(initial["source"])
+    found = creation_discs.holding(request, ground, source, str(initial.get("image", "")))
+    creation_discs.propose(initial, found)
     if "name" not in given:
         actor = request.actor  # type: ignore[attr-defined]
         initial["name"] = desk.free_name(actor, ground.host, "guest")
@@ -141,7 +144,7 @@ def _card(ground: Ground) -> dict[str, str]:
     return {"network": named.get("default") or next(iter(ground.networks), "")}
 
 
-def _redrawn(data: QueryDict, act: str, choices: Choices) -> CreateForm:
+def _redrawn(request: HttpRequest, data: QueryDict, act: str, choices: Choices) -> CreateForm:
     """The same values, not judged yet; rows numbered anew."""
     ground = choices.ground
     suits = {name: START[name] for name in ("vcpus", "memory", "firmware", "graphics")}
@@ -149,9 +152,9 @@ def _redrawn(data: QueryDict, act: str, choices: Choices) -> CreateForm:
     initial: dict[str, Any] = {**suits, **said}
     for name in _SWITCHES:
         initial[name] = bool(data.get(name))
-    if act == "image":
-        guessed = systems.guess(str(data.get("image", "")).rpartition("/")[2])
-        initial["system"] = guessed.system.id if guessed else initial.get("system", "")
+    source, image = (str(initial.get(name, "")) for name in ("source", "image"))
+    found = creation_discs.holding(request, ground, source, image)
+    creation_discs.propose(initial, found, is_asked=act == "detected")
     kept = {kind: _kept(data, kind, act) for kind in ("disk", "card")}
     if act == "source" and initial.get("source") == Source.IMPORT and len(kept["disk"]) == 1:
         kept["disk"] = []
@@ -192,7 +195,10 @@ def _context(request: HttpRequest, form: CreateForm, choices: Choices) -> dict[s
         shared["is_other"] = True
         return {**shared, **other, "missing": _missing(form, faults)}
     seen = desk.preview(actor, refs.host(ground.host), wish, ground)
+    image = f"{wish.image_pool}/{wish.image_volume}"
+    found = creation_discs.holding(request, ground, wish.source, image)
     return {
+        **creation_discs.context(found, wish.source, wish.system),
         **_upload(request, ground, wish.source),
         "form": form,
         "ground": ground,

@@ -63,6 +63,10 @@ def _text(label: Any, length: int, hint: Any = "", **rest: Any) -> forms.CharFie
     return forms.CharField(label=label, max_length=length, required=False, help_text=hint, **rest)
 
 
+def _hidden(length: int) -> forms.CharField:
+    return forms.CharField(max_length=length, required=False, widget=forms.HiddenInput())
+
+
 def _area(label: Any, rows: int, length: int, hint: Any = "") -> forms.CharField:
     area = forms.Textarea(attrs={"rows": rows, "spellcheck": "false"})
     return _text(label, length, hint, strip=False, widget=area)
@@ -123,6 +127,8 @@ class CreateForm(Strict):
             }
         ),
     )
+    detected = _hidden(80)
+    detected_in = _hidden(400)
     vcpus = forms.IntegerField(label=gettext_lazy("Virtual CPUs"), min_value=1, max_value=1024)
     vcpus_max = forms.IntegerField(
         label=gettext_lazy("Virtual CPUs, at most"), min_value=1, max_value=1024, required=False

@@ -58,10 +58,11 @@ function expectImage(event) {
   redraw();
 }
 
-/** Volumes came or went, or an upload ended: pushed. */
+/** Volumes came or went, a disc was read, or an upload ended: pushed. */
 function news() {
   document.dispatchEvent(new CustomEvent("kvmweb:uploads"));
-  if (awaited && !offers(document.getElementById("id_image"))) redraw();
+  const isAwaited = awaited && !offers(document.getElementById("id_image"));
+  if (isAwaited || form.querySelector("#create-told[data-awaited]")) redraw();
 }
 
 if (form) {

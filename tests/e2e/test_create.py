@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -105,8 +104,7 @@ def test_a_disk_that_has_a_system_is_imported_and_boots(
 def test_an_image_is_uploaded_from_here_and_chosen(
     begin: Callable[..., Page], images: Path, tmp_path: Path, screenshots: Path
 ) -> None:
-    path = tmp_path / "debian-13.1.0-amd64-netinst.iso"
-    path.write_bytes(os.urandom(3 * 2**20))
+    path = bootsector.disc(tmp_path / "ubuntu-24.04-live.iso", "Debian 13.1.0 amd64 n")
     page = begin("iso", "fresh")
     for _try in range(40):
         if page.locator("#upload-files").count():
@@ -118,6 +116,8 @@ def test_an_image_is_uploaded_from_here_and_chosen(
     expect(row.locator("[data-word]")).to_have_text("Done", timeout=30_000)
     chosen = page.locator("#id_image option:checked")
     expect(chosen).to_contain_text(path.name, timeout=30_000)
+    expect(page.locator("#create-told")).to_contain_text("Detected on the disc: Debian 13.")
+    expect(page.locator("#create-told")).to_contain_text("Its name says Ubuntu 24.04 LTS")
     expect(page.locator("#id_system")).to_have_value("debian13")
     expect(page.locator("#create-facts")).to_contain_text(path.name)
     expect(page.locator("#id_name")).to_have_value("fresh")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.records import HostRecord
 from kvmweb.hub.mirror import Writer
 from kvmweb.inventory import models as mirror
-from kvmweb.store.models import Grant, Host, Person, RightsEpoch
+from kvmweb.store.models import Grant, Host, Image, Person, RightsEpoch
 from tests.hub import plain
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +140,79 @@ def test_the_page_costs_the_same_queries_for_many_guests(
     client.get(PAGE, secure=True)
     with django_assert_max_num_queries(40):
         client.get(PAGE, secure=True)
+
+
+def staged_discs() -> str:
+    """debian.iso was read, other.iso not yet; their pool."""
+    stage()
+    writer = Writer("east", "stage")
+    writer.open()
+    names = ("debian.iso", "other.iso", "plain.iso")
+    writer.apply([plain.volume(900, name, format="iso") for name in names])
+    pool = plain.uuid(900)
+    read = {"pool": f"pool:east:{pool}", "state": "seen", "seen": f"{2**30}:"}
+    ids = {"volume_id": "Debian 12.5.0 amd64 n", "is_bootable": True}
+    Image.objects.create(**read, name="debian.iso", facts={"disc": ids})
+    Image.objects.create(**read, name="plain.iso", facts={"disc": {"volume_id": "HOLIDAY"}})
+    return pool
+
+
+def drawn(client: Client, pool: str, image: str, **fields: str) -> str:
+    chosen = {"source": "iso", "image": f"{pool}/{image}", "detected": "", "detected_in": ""}
+    sent = form(**{"act": "image", **chosen, **fields})
+    answer = client.post(f"{PAGE}draft/?part=form", sent, secure=True, HTTP_HX_REQUEST="true")
+    assert answer.status_code == 200
+    return text(answer)
+
+
+def system_in(page: str) -> str:
+    found = re.search(r'<input[^>]*name="system"[^>]*>', page)
+    assert found is not None
+    value = re.search(r'value="([^"]*)"', found[0])
+    return value[1] if value else ""
+
+
+def test_the_system_on_the_chosen_disc_is_proposed() -> None:
+    pool = staged_discs()
+    client = enter()
+    page = drawn(client, pool, "debian.iso")
+    assert system_in(page) == "debian12"
+    assert "Detected on the disc: Debian 12." in page
+    assert "data-awaited" not in page
+    place = f"{PAGE}?source=iso&image=debian.iso&pool={pool}"
+    assert system_in(text(client.get(place, secure=True))) == "debian12"
+
+
+def test_a_system_that_somebody_chose_stays_and_the_other_is_offered() -> None:
+    pool = staged_discs()
+    client = enter()
+    page = drawn(client, pool, "debian.iso", system="win11")
+    assert system_in(page) == "win11"
+    assert "Use Debian 12" in page
+    taken = drawn(client, pool, "debian.iso", system="win11", act="detected")
+    assert system_in(taken) == "debian12"
+    assert "Use Debian 12" not in taken
+
+
+@pytest.mark.parametrize(
+    ("system", "detected", "detected_in", "expected"),
+    [
+        ("debian12", "debian12", "debian.iso", ""),  # ours, for the image before
+        ("debian12", "", "debian.iso", "debian12"),  # typed by the person
+        ("", "debian12", "plain.iso", ""),  # cleared by the person
+    ],
+)
+def test_only_what_was_proposed_goes_with_its_disc(
+    system: str, detected: str, detected_in: str, expected: str
+) -> None:
+    pool = staged_discs()
+    before = {"system": system, "detected": detected, "detected_in": f"{pool}/{detected_in}"}
+    page = drawn(enter(), pool, "plain.iso", **before)
+    assert system_in(page) == expected
+    assert "“HOLIDAY”" in page
+
+
+def test_what_is_not_read_yet_says_so_and_waits_for_more() -> None:
+    page = drawn(enter(), staged_discs(), "other.iso")
+    assert "The disc is not read yet." in page
+    assert "data-awaited" in page
