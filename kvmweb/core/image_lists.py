@@ -34,7 +34,7 @@ class ImageRow:
     """One image that a guest can be installed or made from.
 
     ref: of the volume; pool: of its pool. is_disc: an ISO, else a disk image. size: what a guest
-    sees.
+    sees. may_create: this reader may make a guest of it.
     """
 
     ref: Ref
@@ -46,3 +46,4 @@ class ImageRow:
     size: int
     holding: Holding
     support: Support
+    may_create: bool

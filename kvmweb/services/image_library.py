@@ -41,6 +41,7 @@ def list_(
     }
     hosts = dict(Host.objects.values_list("key", "name"))
     known = {(it.pool, it.name): it for it in Image.objects.filter(state__in=(discs.SEEN, FIT))}
+    may = judge.reaches(actor, ("guest.create", "volume.attach"))
     unfit = {key: image_locks.unfit_on(key) for key in {key for key, _ in pools}}
     found = mirror.Volume.objects.filter(discs.ALL | _DISK, is_gone__in=[False])
     if host:
@@ -52,7 +53,13 @@ def list_(
             continue
         pool = refs.pool(*place)
         row = _row(volume, pool, known.get((str(pool), volume.name)), today or date.today())
-        row = replace(row, pool_name=pools[place], host_name=hosts.get(volume.host, volume.host))
+        on_host = may["guest.create"].covers(refs.host(volume.host))
+        row = replace(
+            row,
+            pool_name=pools[place],
+            host_name=hosts.get(volume.host, volume.host),
+            may_create=on_host and may["volume.attach"].covers(pool),
+        )
         if (row.is_disc or row.holding.system) and _holds(row, search):
             rows.append(row)
     return rows[:MOST]
@@ -77,6 +84,7 @@ def _row(volume: mirror.Volume, pool: Ref, image: Image | None, today: date) -> 
         size=volume.capacity,
         holding=holding,
         support=system.support(today) if system else Support.UNKNOWN,
+        may_create=False,
     )
 
 

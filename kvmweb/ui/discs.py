@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import eq
 
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.image_lists import Holding
 from kvmweb.core.systems import System
-from kvmweb.ui.words import Text
+from kvmweb.ui.words import State
 
 OTHERS_SHOWN = 3
 
@@ -44,20 +46,25 @@ def told(holding: Holding, *, is_disc: bool, chosen: str) -> Told:
 
 
 def system(holding: Holding) -> str:
-    """Its name, and those that it may be as well; empty where nobody knows."""
+    """Its name, and what tells the others that it may be from it; empty where nobody knows."""
     if not holding.system:
         return ""
-    others = [other.name for other in holding.others[:OTHERS_SHOWN]]
-    return _now(" or ").join([holding.system.name, *others])
+    first = holding.system.name.split()
+    shown = [holding.system.name]
+    for other in holding.others[:OTHERS_SHOWN]:
+        words = other.name.split()
+        same = sum(takewhile(bool, map(eq, first, words)))
+        shown.append(" ".join(words[same:]) or other.name)
+    return " / ".join(shown)
 
 
-def remark(holding: Holding) -> Text:
-    """What is odd about an ISO file, in a word or two; empty where nothing is."""
+def remark(holding: Holding) -> State | None:
+    """What is wrong with an ISO file; None where nothing is."""
     if not holding.is_readable:
-        return _("cannot be read")
+        return State(_("Cannot be read"), "warn", "warn")
     if holding.is_read and holding.disc is None:
-        return _("no ISO 9660 disc")
-    return _("incomplete") if holding.is_cut else ""
+        return State(_("No ISO 9660 disc"), "warn", "warn")
+    return State(_("Incomplete"), "warn", "warn") if holding.is_cut else None
 
 
 def _lines(holding: Holding, is_disc: bool) -> Iterator[Line]:
@@ -66,6 +73,8 @@ def _lines(holding: Holding, is_disc: bool) -> Iterator[Line]:
         yield Line("info", _now("Detected on the disc: %(system)s.") % names)
     elif holding.system:
         yield Line("info", _now("By its name: %(system)s.") % names)
+    if holding.others:
+        yield Line("info", _now("Their discs look alike: check which one it is."))
     if holding.named:
         yield Line("info", _now("Its name says %(named)s; what is on the disc counts.") % names)
     if is_disc:

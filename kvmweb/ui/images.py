@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
+from django.urls import get_script_prefix
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from kvmweb.core.image_lists import ImageRow
 from kvmweb.core.systems import Support
+from kvmweb.core.wishes import Source
 from kvmweb.ui import discs, links, volumes
 from kvmweb.ui.words import State, Text
 
@@ -24,7 +27,8 @@ SUPPORT: dict[Support, State] = {
 class ImageLine:
     """One row. shown: how its vendor treats the system; None where nobody knows.
 
-    remark: what is odd about it. is_awaited: its disc is read soon.
+    remark: what is wrong with it. is_awaited: its disc is read soon. create_url: of the page that
+    installs a guest from it; empty where this reader cannot, or it is no disc to install from.
     """
 
     row: ImageRow
@@ -35,8 +39,9 @@ class ImageLine:
     icon: str
     system: str
     shown: State | None
-    remark: Text
+    remark: State | None
     is_awaited: bool
+    create_url: str
 
     @property
     def version(self) -> str:
@@ -46,6 +51,7 @@ class ImageLine:
 
 def line(row: ImageRow) -> ImageLine:
     """In the language that is active now."""
+    holding = row.holding
     return ImageLine(
         row=row,
         name=volumes.shown_name(row.name),
@@ -53,15 +59,30 @@ def line(row: ImageRow) -> ImageLine:
         pool_url=links.of(row.pool),
         kind=_kind(row),
         icon="save" if row.is_disc else "storage",
-        system=discs.system(row.holding),
-        shown=SUPPORT.get(row.support) if row.holding.system else None,
-        remark=discs.remark(row.holding) if row.is_disc else "",
-        is_awaited=row.is_disc and not row.holding.is_read,
+        system=discs.system(holding),
+        shown=None if holding.others or not holding.system else SUPPORT.get(row.support),
+        remark=discs.remark(holding) if row.is_disc else None,
+        is_awaited=row.is_disc and not holding.is_read,
+        create_url=_create_url(row),
     )
 
 
 def _kind(row: ImageRow) -> Text:
+    if not row.is_disc:
+        return _("Disk image")
+    if row.holding.is_read and row.holding.disc is None:
+        return _("Unknown")
+    return _("Data disc") if _is_data(row) else _("Installation image")
+
+
+def _is_data(row: ImageRow) -> bool:
     disc = row.holding.disc
-    if disc and not disc.is_bootable and not row.holding.is_sure:
-        return _("Data disc")
-    return _("Installation image") if row.is_disc else _("Disk image")
+    return disc is not None and not disc.is_bootable and not row.holding.is_sure
+
+
+def _create_url(row: ImageRow) -> str:
+    is_other = row.holding.is_read and row.holding.disc is None
+    if not row.may_create or not row.is_disc or _is_data(row) or is_other:
+        return ""
+    query = {"source": Source.ISO, "host": row.ref.host, "pool": row.pool.id, "image": row.name}
+    return f"{get_script_prefix()}guests/create/?{urlencode(query)}"
