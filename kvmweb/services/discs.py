@@ -43,7 +43,7 @@ _failed: dict[tuple[str, str], float] = {}
 @internal("the clockwork")
 def read_new() -> None:
     """Read the discs that appeared, or changed, since they were read last."""
-    began, silent = time.monotonic(), set[str]()
+    began, silent, told = time.monotonic(), set[str](), set[Ref]()
     for pool, volume in _unread(began):
         if time.monotonic() - began > ROUND_S:
             break
@@ -51,6 +51,7 @@ def read_new() -> None:
             continue
         try:
             _remember(pool, volume, images.glance(pool, volume.name).plain())
+            told.add(pool)
         except _LATER as problem:
             log.info("%s in %s cannot be read now: %s", volume.name, pool, problem.detail)
             _failed[str(pool), volume.name] = time.monotonic()
@@ -58,6 +59,9 @@ def read_new() -> None:
         except errors.Problem as problem:
             log.info("%s in %s cannot be read: %s", volume.name, pool, problem.detail)
             _remember(pool, volume, {})
+            told.add(pool)
+    for pool in told:  # once a round: each time draws whole lists anew
+        images.tell(pool)
 
 
 @guarded("volume.attach", is_audited=False)
@@ -144,4 +148,3 @@ def _remember(pool: Ref, volume: mirror.Volume, facts: dict[str, Any]) -> None:
         "facts": facts,
     }
     Image.objects.update_or_create(pool=str(pool), name=volume.name, defaults=found)
-    images.tell(pool)

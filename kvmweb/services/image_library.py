@@ -46,8 +46,11 @@ def list_(
     found = mirror.Volume.objects.filter(discs.ALL | _DISK, is_gone__in=[False])
     if host:
         found = found.filter(host=host)
-    rows = []
-    for volume in found.filter(host__in=unfit).order_by("name_fold", "host", "uuid"):
+    rows: list[ImageRow] = []
+    found = found.filter(host__in=unfit).order_by("name_fold", "host", "uuid")
+    for volume in found.iterator(chunk_size=MOST):
+        if len(rows) == MOST:
+            break
         place = (volume.host, volume.pool)
         if place not in pools or (volume.pool, volume.name) in unfit[volume.host]:
             continue
@@ -62,7 +65,7 @@ def list_(
         )
         if (row.is_disc or row.holding.system) and _holds(row, search):
             rows.append(row)
-    return rows[:MOST]
+    return rows
 
 
 @sifted("pool.view")

@@ -69,6 +69,15 @@ def test_a_volume_that_is_made_appears_and_one_that_is_deleted_goes(
     goes(heard, pool, "a.qcow2")
 
 
+def test_a_disc_says_when_it_was_changed_and_what_guests_write_to_does_not(
+    worker: WorkerProcess, heard: Listener, pool: str
+) -> None:
+    make(worker, pool, "a.iso", MIB, image_format="raw")
+    make(worker, pool, "a.img", MIB, image_format="raw")
+    assert float(appears(heard, pool, "a.iso")["modified_at"]) > 1_700_000_000
+    assert appears(heard, pool, "a.img")["modified_at"] == ""
+
+
 @pytest.mark.parametrize(
     ("image_format", "preallocation", "least", "most"),
     [

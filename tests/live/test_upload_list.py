@@ -16,7 +16,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.core.uploads import UploadState, Wish
 from kvmweb.hub import publisher
 from kvmweb.hub.mirror import Writer
-from kvmweb.services import uploads
+from kvmweb.services import images, uploads
 from kvmweb.store.models import Image, Person, Upload
 from kvmweb.ui import links
 from tests.hub import plain
@@ -153,13 +153,7 @@ async def test_an_image_appears_in_the_library_is_known_and_goes(scene: Scene) -
     assert "Unknown" in row.text_content()
 
     def known() -> None:
-        Image.objects.create(
-            pool=str(scene.pool),
-            name="tools.iso",
-            state="fit",
-            system="debian13",
-            facts={"disc": 1},
-        )
+        read(scene.pool, "tools.iso")
         upload = scene.begun("else.img")
         uploads.accept(upload)
 
@@ -167,6 +161,19 @@ async def test_an_image_appears_in_the_library_is_known_and_goes(scene: Scene) -
     await it.until(lambda page: "Debian 13" in _row(page, "tools.iso"))
     await happens({"type": "gone", "kind": "volume", "id": row.get("id")[-36:]})
     await it.until(lambda page: not _row(page, "tools.iso"))
+    await it.socket.close()
+
+
+async def test_the_page_of_a_new_guest_hears_that_a_disc_was_read(scene: Scene) -> None:
+    it = await opened(scene, "/guests/create/")
+    before = it.page.find("create-news").get("data-stands")
+
+    def known() -> None:
+        read(scene.pool, "debian-13.1.0-amd64-netinst.iso")
+        images.tell(scene.pool)
+
+    await there(known)
+    await it.until(lambda page: page.find("create-news").get("data-stands") != before)
     await it.socket.close()
 
 
@@ -178,6 +185,13 @@ async def test_an_image_that_comes_in_is_no_choice_until_it_is_whole(scene: Scen
     await there(lambda: uploads.accept(upload))
     await it.until(lambda page: "Debian 13" in _row(page, "netinst.iso"))
     await it.socket.close()
+
+
+def read(pool: Ref, name: str) -> None:
+    """As if the clockwork had read this disc."""
+    facts = {"disc": {"volume_id": "Debian 13.1.0 amd64 n"}}
+    seen = f"{2**30}:"
+    Image.objects.create(pool=str(pool), name=name, state="seen", seen=seen, facts=facts)
 
 
 def _row(page: Page, name: str) -> str:
