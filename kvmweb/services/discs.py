@@ -35,9 +35,9 @@ AGAIN_S = 300.0
 """What could not be read is tried again so much later."""
 CUT_LEAST = 512 * 1024
 """So much less than the disc says may be padding that somebody left out."""
-_LATER = (errors.HostDown, errors.Busy, errors.WrongState)
+_NOT_NOW = (errors.HostDown, errors.Busy, errors.WrongState)
 """No word about the file itself."""
-_failed: dict[tuple[str, str], float] = {}
+_failed: dict[tuple[str, str, str], float] = {}
 
 
 @internal("the clockwork")
@@ -52,14 +52,14 @@ def read_new() -> None:
         try:
             _remember(pool, volume, images.glance(pool, volume.name).plain())
             told.add(pool)
-        except _LATER as problem:
-            log.info("%s in %s cannot be read now: %s", volume.name, pool, problem.detail)
-            _failed[str(pool), volume.name] = time.monotonic()
-            silent.add(pool.host)
         except errors.Problem as problem:
             log.info("%s in %s cannot be read: %s", volume.name, pool, problem.detail)
-            _remember(pool, volume, {})
-            told.add(pool)
+            _failed[str(pool), volume.name, _stamp(volume)] = time.monotonic()
+            if isinstance(problem, _NOT_NOW):
+                silent.add(pool.host)
+            else:
+                _remember(pool, volume, {})
+                told.add(pool)
     for pool in told:  # once a round: each time draws whole lists anew
         images.tell(pool)
 
@@ -113,19 +113,20 @@ def holding(volume: mirror.Volume, image: Image | None) -> Holding:
 def _unread(now: float) -> list[tuple[Ref, mirror.Volume]]:
     """Those of hosts that answer, and may be read."""
     known = dict[tuple[str, str], str]()
-    for place, name, seen in Image.objects.values_list("pool", "name", "seen"):
+    for place, name, seen in Image.objects.exclude(facts={}).values_list("pool", "name", "seen"):
         known[place, name] = seen
     up = set(mirror.HostMirror.objects.filter(state="up").values_list("host", flat=True))
     unfit = {host: image_locks.unfit_on(host) for host in up}
     found = mirror.Volume.objects.filter(ALL, is_gone__in=[False], host__in=up).order_by("pk")
-    return [
-        (pool, volume)
-        for volume in found
-        if (pool := refs.pool(volume.host, volume.pool))
-        and known.get((str(pool), volume.name)) != _stamp(volume)
-        and (volume.pool, volume.name) not in unfit[volume.host]
-        and now - _failed.get((str(pool), volume.name), float("-inf")) >= AGAIN_S
-    ]
+    unread = []
+    for volume in found:
+        pool, stamp = refs.pool(volume.host, volume.pool), _stamp(volume)
+        failed = _failed.get((str(pool), volume.name, stamp), float("-inf"))
+        is_read = known.get((str(pool), volume.name)) == stamp
+        is_fit = (volume.pool, volume.name) not in unfit[volume.host]
+        if is_fit and not is_read and now - failed >= AGAIN_S:
+            unread.append((pool, volume))
+    return unread
 
 
 def _stamp(volume: mirror.Volume) -> str:

@@ -135,15 +135,22 @@ def test_a_disc_is_read_once_until_another_one_lies_there(
     assert ids(known("one.iso").system) == ["debian13"]
 
 
-def test_a_disc_that_is_gone_delays_no_other_and_is_not_asked_for_again(
-    pool: Ref, put: Put, known: Known, tmp_path: Path
+def test_a_disc_that_cannot_be_read_delays_no_other_and_is_tried_again_later(
+    pool: Ref, put: Put, known: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told(pool, "gone.iso", 4096)
+    debian = made(tmp_path, "Debian 13.1.0 amd64 n")
+    told(pool, "gone.iso", len(debian))
     put("there.iso", made(tmp_path, "Debian 12.5.0 amd64 n"))
     discs.read_new()
     assert ids(known("there.iso").system) == ["debian12"]
     gone = known("gone.iso")
     assert (gone.is_read, gone.is_readable) == (True, False)
+    put("gone.iso", debian)
+    discs.read_new()
+    assert not known("gone.iso").is_readable
+    monkeypatch.setattr(discs, "AGAIN_S", 0.0)
+    discs.read_new()
+    assert ids(known("gone.iso").system) == ["debian13"]
 
 
 def test_a_host_that_does_not_answer_is_asked_again_later(
