@@ -18,6 +18,8 @@ class DeviceKind(StrEnum):
     NET = "net"
     MDEV = "mdev"
     SCSI = "scsi"
+    RENDER = "render"
+    """What a graphics card draws with, for those who show nothing by it."""
 
 
 @dataclass(frozen=True, slots=True)

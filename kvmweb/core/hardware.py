@@ -42,6 +42,8 @@ class Field:
     is_fixed: bool = False
     """Said when it is added, and never changed."""
     is_said: bool = True
+    needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Values, each with what the host must offer for it; see `is_offered`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +182,15 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KindOffer:
-    """A kind that can be added, or why not. choices: of each field, what the host offers."""
+    """A kind that can be added, or why not. choices: of each field, what the host offers.
+
+    reasons: of a field, a sentence why it does not have each of its values.
+    """
 
     kind: Kind
     refusal: Refusal = Refusal.NONE
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

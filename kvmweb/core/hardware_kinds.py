@@ -11,6 +11,9 @@ AGENT = "org.qemu.guest_agent.0"
 VDAGENT = "com.redhat.spice.0"
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - a choice that needs a right
 _YES_NO = ("no", "yes")
+HEADLESS, RENDERS = "graphics.type:egl-headless", "render.node:yes"
+"""What a host needs for 3D: QEMU that draws without a window, and a card to draw with."""
+ACCELERATED = "model/acceleration[@accel3d='yes']"
 _TAG = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,35}"
 """virtiofs and 9p take a tag of at most 36 bytes."""
 
@@ -45,6 +48,11 @@ SPICE = Kind(
     "spice", "graphics", marks=(("@type", "spice"),), can_add=False, can_edit=False,
     option="graphics",
 )  # fmt: skip
+EGL = Kind(
+    "egl", "graphics", marks=(("@type", "egl-headless"),), can_add=False, can_edit=False,
+    option="graphics",
+)  # fmt: skip
+"""Shows nothing: what a video card draws in 3D goes through it to the other screens."""
 VIDEO = Kind(
     "video",
     "video",
@@ -57,21 +65,18 @@ VIDEO = Kind(
             offered="video.modelType",
             option="model",
             clears=(
-                "model/@vram",
-                "model/@vram64",
-                "model/@ram",
-                "model/@vgamem",
-                "model/@heads",
-                "model/@blob",
-                "model/acceleration",
-                "driver",
-                "address",
+                "model/@vram", "model/@vram64", "model/@ram", "model/@vgamem", "model/@heads",
+                "model/@blob", "model/acceleration", "driver", "address",
             ),
+        ),
+        Field(
+            "accel3d", (f"{ACCELERATED}?",), _YES_NO, "no", powerful=("yes",), is_said=False,
+            needs=(("yes", (HEADLESS, RENDERS)),), option="model.acceleration.accel3d",
         ),
     ),
     most=4,
     option="video",
-)
+)  # fmt: skip
 SOUND = Kind(
     "sound",
     "sound",
@@ -337,6 +342,12 @@ MDEV_DEVICE = Kind(
     can_edit=False,
     option="hostdev",
 )
+SCSI_DEVICE = Kind(
+    "scsi-device", "hostdev", marks=(("@mode", "subsystem"), ("@type", "scsi")),
+    fields=(Field("is_readonly", ("readonly?",), _YES_NO, "no", is_said=False),),
+    most=0, is_live=True, needs="hostdev.subsysType:scsi", right=PASS, source="scsi",
+    option="hostdev",
+)  # fmt: skip
 HOST_DEVICE = Kind(
     "host-device", "hostdev", most=0, right=PASS, can_add=False, can_edit=False, is_live=True,
     fields=(Field("type", ("@type",)),), option="hostdev",
@@ -359,9 +370,9 @@ OTHER = Kind("other", "", most=0, can_add=False, can_edit=False, fields=(
 """What no other kind is: shown by its element, and can be removed."""
 
 KINDS: tuple[Kind, ...] = (
-    GRAPHICS, SPICE, VIDEO, INPUT_BUILT_IN, INPUT, SOUND, SERIAL, AGENT_CHANNEL, CLIPBOARD, CHANNEL,
-    RNG, WATCHDOG, PANIC, TPM, TPM_HOST, VSOCK, BALLOON, MEMORY, SHARE, SHARE_9P, USB_DEVICE,
-    PCI_DEVICE, MDEV_DEVICE, HOST_DEVICE, REDIRECTION, CONTROLLER, AUDIO,
+    GRAPHICS, SPICE, EGL, VIDEO, INPUT_BUILT_IN, INPUT, SOUND, SERIAL, AGENT_CHANNEL, CLIPBOARD,
+    CHANNEL, RNG, WATCHDOG, PANIC, TPM, TPM_HOST, VSOCK, BALLOON, MEMORY, SHARE, SHARE_9P,
+    USB_DEVICE, PCI_DEVICE, SCSI_DEVICE, MDEV_DEVICE, HOST_DEVICE, REDIRECTION, CONTROLLER, AUDIO,
 )  # fmt: skip
 """In the order of the card; of one element the first whose marks fit."""
 ADDABLE: dict[str, Kind] = {kind.name: kind for kind in KINDS if kind.can_add}

@@ -11,7 +11,7 @@ from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.core.disk_edits import DiskChange
-from kvmweb.definitions import elements
+from kvmweb.definitions import controllers, elements
 from kvmweb.definitions.elements import Element, attribute
 
 _PREFIXES = {"virtio": "vd", "ide": "hd", "fdc": "fd"}
@@ -194,9 +194,8 @@ def _move(root: Element, disk: Element, bus: str) -> None:
         place.attrib.pop("removable", None)
     if not str(place.get("dev", "")).startswith(_PREFIXES.get(bus, "sd")):
         place.set("dev", free_target([elements.serialize(root)], bus))
-    devices = root.find("devices")
-    if bus == "scsi" and devices.find("controller[@type='scsi']") is None:
-        etree.SubElement(devices, "controller", type="scsi", model="virtio-scsi")
+    if bus == "scsi":
+        controllers.with_scsi(root)
 
 
 def _source(kind: str, place: str, volume: str) -> Element:

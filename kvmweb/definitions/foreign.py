@@ -49,6 +49,8 @@ def is_plain(device: Element) -> bool:
         )
     if device.tag == "tpm":
         return attribute(device, "backend", "type") == "emulator"
+    if device.tag == "graphics":
+        return bool(device.get("type") != "egl-headless")
     if device.tag == "audio":
         return device.get("type") in ("none", "spice")
     if device.tag == "interface":

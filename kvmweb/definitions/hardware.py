@@ -16,7 +16,15 @@ from lxml import etree
 from kvmweb.core import errors, hardware_kinds
 from kvmweb.core.hardware import Device, Field, Kind, Pair
 from kvmweb.core.hardware_kinds import ELSEWHERE, KINDS, OTHER
-from kvmweb.definitions import backing, banks, elements, host_devices, pending
+from kvmweb.definitions import (
+    backing,
+    banks,
+    controllers,
+    drawing,
+    elements,
+    host_devices,
+    pending,
+)
 from kvmweb.definitions.elements import Element
 
 LIVE = "now"
@@ -84,6 +92,7 @@ def place_of(xml: str, key: str) -> int:
 def add(xml: str, kind: Kind, values: Mapping[str, str]) -> str:
     """The whole definition with one more device, and the shared memory it needs. Raises Invalid."""
     root = elements.parse(xml)
+    was_drawn = drawing.is_wanted(root)
     made = _build(kind, values)
     holder = root.find("devices")
     if holder is None:
@@ -98,6 +107,9 @@ def add(xml: str, kind: Kind, values: Mapping[str, str]) -> str:
         backing.edit(root, replace(backing.read(root), is_shared=True))
     if kind.tag == "memory":
         banks.grow(root)
+    if kind.source == "scsi":
+        controllers.with_scsi(root)
+    drawing.follow(root, was_drawn)
     return elements.serialize(root)
 
 
@@ -108,22 +120,26 @@ def edit(xml: str, place: int, kind: Kind, values: Mapping[str, str]) -> str:
     changed = [it for it in kind.fields if it.name in values and _differs(found, it, values)]
     if not changed:
         return xml
+    was_drawn = drawing.is_wanted(root)
     for field in changed:
         _write(found, field, values[field.name])
         for path in field.clears:
             _clear(found, path)
+    drawing.follow(root, was_drawn)
     return elements.serialize(root)
 
 
 def remove(xml: str, tag: str, place: int) -> str:
     """The whole definition without this device. Raises Conflict, Invalid."""
     root = elements.parse(xml)
+    was_drawn = drawing.is_wanted(root)
     gone = _at(root, tag, place)
     if tag == "serial" and place == 0:  # the first console is the same port by another name
         for console in root.findall("devices/console"):
             if elements.attribute(console, "target", "type", "serial") == "serial":
                 console.getparent().remove(console)
     gone.getparent().remove(gone)
+    drawing.follow(root, was_drawn)
     return elements.serialize(root)
 
 
@@ -239,9 +255,9 @@ def _write(element: Element, field: Field, value: str) -> None:
         return
     for path in field.paths:
         if path.endswith("?"):
-            _clear(element, path[:-1])
+            _clear(element, path[:-1].partition("[")[0])
             if value == "yes":
-                etree.SubElement(element, path[:-1])
+                _grown(element, path[:-1])
         else:
             _set(element, path, value)
 
@@ -249,7 +265,15 @@ def _write(element: Element, field: Field, value: str) -> None:
 def _set(element: Element, path: str, value: str) -> None:
     base, _slash, last = path.rpartition("/")
     is_attribute = last.startswith("@")
-    steps = base if is_attribute else path
+    holder = _grown(element, base if is_attribute else path)
+    if is_attribute:
+        holder.set(last[1:], value)
+    else:
+        holder.text = value
+
+
+def _grown(element: Element, steps: str) -> Element:
+    """The element at the end of these steps, made where it is not there."""
     holder = element
     for match in _STEP.finditer(steps):
         step, (tag, name, wanted) = match.group(0), match.groups()
@@ -259,10 +283,7 @@ def _set(element: Element, path: str, value: str) -> None:
             if name:
                 found.set(name, wanted)
         holder = found
-    if is_attribute:
-        holder.set(last[1:], value)
-    else:
-        holder.text = value
+    return holder
 
 
 def _clear(element: Element, path: str) -> None:

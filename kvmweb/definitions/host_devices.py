@@ -48,7 +48,7 @@ def key_of(device: Element) -> str:
 
 
 def fill(device: Element, key: str) -> None:
-    """Write the source of a <hostdev> that this key names: PCI, USB or mediated. Raises Invalid."""
+    """Write the source of a <hostdev> that this key names. Raises Invalid."""
     source = device.find("source")
     if source is None:
         source = etree.SubElement(device, "source")
@@ -63,6 +63,9 @@ def fill(device: Element, key: str) -> None:
             etree.SubElement(source, name, id=f"0x{part}")
     elif kind == "usb" and len(parts) == 2:
         etree.SubElement(source, "address", bus=parts[0], device=parts[1])
+    elif kind == "scsi" and len(parts) == 4:
+        etree.SubElement(source, "adapter", name=f"scsi_host{parts[0]}")
+        etree.SubElement(source, "address", bus=parts[1], target=parts[2], unit=parts[3])
     elif kind == "mdev" and place:
         etree.SubElement(source, "address", uuid=place)
     else:

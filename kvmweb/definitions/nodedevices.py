@@ -13,6 +13,7 @@ KINDS = {
     "net": DeviceKind.NET,
     "mdev": DeviceKind.MDEV,
     "scsi": DeviceKind.SCSI,
+    "drm": DeviceKind.RENDER,
 }
 SPEED_UNKNOWN = 2**32 - 1
 
@@ -24,13 +25,15 @@ def parse(xml: str) -> DeviceRecord | None:
     kind = KINDS.get(str(capability.get("type"))) if capability is not None else None
     if capability is None or kind is None:
         return None
+    if kind is DeviceKind.RENDER and text(capability, "type") != "render":
+        return None
     address, keys = _places(root, capability, kind)
     return DeviceRecord(
         name=text(root, "name"),
         kind=kind,
         parent=text(root, "parent"),
         vendor=text(capability, "vendor"),
-        product=text(capability, "product") or text(capability, "model"),
+        product=_product(capability),
         address=address,
         keys=keys,
         ids=_ids(capability),
@@ -68,9 +71,18 @@ def _places(root: Element, capability: Element, kind: DeviceKind) -> tuple[str, 
     if kind is DeviceKind.MDEV:
         uuid = text(capability, "uuid") or text(root, "name")
         return uuid, (f"mdev:{uuid}",)
+    if kind is DeviceKind.RENDER:
+        path = text(root, "devnode[@type='dev']")
+        return path, (f"render:{path}",)
     parts_of_scsi = [text(capability, name) for name in ("host", "bus", "target", "lun")]
     address = ":".join(parts_of_scsi)
     return address, (f"scsi:{address}",)
+
+
+def _product(capability: Element) -> str:
+    """Of a SCSI device only what it is: disk, cdrom, tape."""
+    names = ("product", "model", *(["type"] if capability.get("type") == "scsi" else []))
+    return next((found for name in names if (found := text(capability, name))), "")
 
 
 def _ids(capability: Element) -> str:

@@ -37,7 +37,7 @@ from kvmweb.definitions import hardware as xml
 from kvmweb.definitions import spice
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, passthrough, present
+from kvmweb.services import audit, hardware_lacks, passthrough, present
 from kvmweb.services.guard import guarded, internal
 
 DEADLINE_S = 30.0
@@ -78,17 +78,16 @@ def offers(actor: Actor, ref: Ref) -> list[KindOffer]:
     """Every kind that can be added, each with what stands in its way."""
     row, host = _known(ref)
     there = _later(row)
-    told = _offers(row, host)
+    told = _told(row, host)
     may_pass = judge.can(actor, PASS, ref)
     return [_offer(kind, there, told, may_pass) for kind in ADDABLE.values()]
 
 
 @guarded("guest.view")
-def choices(actor: Actor, ref: Ref, kind: Kind) -> dict[str, tuple[str, ...]]:
-    """Field to what the host offers for it; a field of free text is not in it."""
+def choices(actor: Actor, ref: Ref, kind: Kind) -> KindOffer:
+    """What the host offers for each field; a field of free text is not in it."""
     row, host = _known(ref)
-    may_pass = judge.can(actor, PASS, ref)
-    return _choices(kind, _offers(row, host), may_pass, has_usb=_has_usb(_later(row)))
+    return _offer(kind, _later(row), _told(row, host), judge.can(actor, PASS, ref))
 
 
 @guarded("guest.edit")
@@ -101,13 +100,14 @@ def add(
     """
     row, host = _known(ref, is_up=True)
     there = _later(row)
-    offer = _offer(_addable(kind), there, _offers(row, host), judge.can(actor, PASS, ref))
+    offer = _offer(_addable(kind), there, _told(row, host), judge.can(actor, PASS, ref))
     if offer.refusal is Refusal.RIGHT:
         raise Denied(verb=PASS)
     if offer.refusal is not Refusal.NONE:
         raise NotSupported(f"{kind}: {offer.refusal}", kind=kind, refusal=offer.refusal.value)
-    clean = _clean(offer.kind, values, offer.choices, {})
+    clean = _clean(offer, values, {})
     wrong = passthrough.faults(actor, row, offer.kind, clean, there)
+    wrong |= hardware_lacks.faults(offer.kind, clean)
     if wrong:
         raise Invalid(fields=wrong)
     _tell(kind, offer.kind, clean)
@@ -124,11 +124,11 @@ def edit(
     if not kind.can_edit:
         raise NotSupported(kind=kind.name)
     others = [pair for pair in _later(row) if pair.device.key != key]
-    may_pass = judge.can(actor, PASS, ref)
-    allowed = _choices(kind, _offers(row, host), may_pass, has_usb=_has_usb(others))
-    clean = _clean(kind, values, allowed, now)
+    offer = _offer(kind, others, _told(row, host), judge.can(actor, PASS, ref))
+    clean = _clean(offer, values, now)
     changed = {name: value for name, value in clean.items() if value != now.get(name)}
     wrong = passthrough.faults(actor, row, kind, changed, others)
+    wrong |= hardware_lacks.faults(kind, {**now, **clean}) if changed else {}
     if wrong:
         raise Invalid(fields=wrong)
     _tell(key, kind, changed)
@@ -225,6 +225,11 @@ def _offers(row: mirror.Guest, host: mirror.HostMirror | None) -> tuple[str, ...
     return (*told, *room)
 
 
+def _told(row: mirror.Guest, host: mirror.HostMirror | None) -> tuple[str, ...]:
+    """The same, and what only its devices say: more to read, for dialogs alone."""
+    return (*_offers(row, host), *hardware_lacks.drawing(row.host))
+
+
 def _obstacle(actor: Actor, ref: Ref, host: mirror.HostMirror | None) -> Obstacle:
     if not judge.can(actor, "guest.edit", ref):
         return Obstacle.NO_RIGHT
@@ -256,7 +261,10 @@ def _line(
 
 
 def _is_needed(pair: Pair, found: tuple[Pair, ...]) -> bool:
-    """libvirt gives a guest that has a screen a video card of its own choice."""
+    """libvirt gives a guest that has a screen a video card of its own choice; what draws in 3D
+    does so for a video card."""
+    if pair.device.kind == hardware_kinds.EGL.name:
+        return any(it.then and it.then.values.get("accel3d") == "yes" for it in found)
     if pair.device.kind != hardware_kinds.VIDEO.name:
         return False
     later = [it.then for it in found if it.then]
@@ -280,7 +288,7 @@ def _offer(kind: Kind, there: list[Pair], told: tuple[str, ...], may_pass: bool)
         refusal = Refusal.FULL
     elif kind.source == "usb" and not has_usb:
         refusal = Refusal.NO_USB
-    return KindOffer(kind, refusal, allowed)
+    return KindOffer(kind, refusal, allowed, hardware_lacks.reasons(kind, told, may_pass=may_pass))
 
 
 def _later(row: mirror.Guest) -> list[Pair]:
@@ -303,6 +311,7 @@ def _choices(
             for value in field.choices
             if (not field.offered or is_offered(told, f"{field.offered}:{value}"))
             and (may_pass or value not in field.powerful)
+            and hardware_lacks.can_have(field, value, told)
             and (has_usb or value not in hardware_kinds.ON_USB)
         )
         for field in kind.fields
@@ -310,23 +319,19 @@ def _choices(
     }
 
 
-def _clean(
-    kind: Kind,
-    values: Mapping[str, str],
-    allowed: Mapping[str, tuple[str, ...]],
-    now: Mapping[str, str],
-) -> dict[str, str]:
+def _clean(offer: KindOffer, values: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """What was said, checked. now: as it is, which may stay. Raises Invalid (fields)."""
     wrong: dict[str, str] = {}
     clean: dict[str, str] = {}
-    for field in kind.fields:
+    for field in offer.kind.fields:
         if field.is_fixed or field.name not in values:
             continue
         value = str(values[field.name]).strip()
         clean[field.name] = value
-        if sentence := _fault(field, value, allowed.get(field.name), now.get(field.name)):
-            wrong[field.name] = sentence
-    if kind.source and not now:
+        allowed = offer.choices.get(field.name)
+        if sentence := _fault(field, value, allowed, now.get(field.name)):
+            wrong[field.name] = offer.reasons.get(field.name) or sentence
+    if offer.kind.source and not now:
         clean["device"] = str(values.get("device", ""))
     if wrong:
         raise Invalid(fields=wrong)

@@ -35,7 +35,7 @@ Holders = dict[str, list[tuple[Ref, str, bool]]]
 
 @guarded(PASS, is_audited=False)
 def devices(actor: Actor, ref: Ref, source: str) -> list[HostChoice]:
-    """What this guest could be given of this sort (usb, pci, mdev); why some of it cannot be."""
+    """What this guest could be given of this sort (usb, pci, scsi, mdev); why some cannot be."""
     found = _records(ref.host)
     kind = DeviceKind(source)
     holders = _holders(ref.host)
@@ -44,11 +44,14 @@ def devices(actor: Actor, ref: Ref, source: str) -> list[HostChoice]:
         if record.kind in (DeviceKind.NET, DeviceKind.DISK) and record.address:
             carried[record.parent].append(record.address)
     return [
-        _choice(actor, ref, record, key, holders, tuple(carried.get(record.name, ())))
+        _choice(
+            actor, ref, record, key, holders, tuple(carried.get(record.name, ())),
+            _name(record, found),
+        )
         for record in found
         if record.kind is kind and not _is_plumbing(record)
         for key in (_key(record, found),)
-    ]
+    ]  # fmt: skip
 
 
 @guarded(PASS, is_audited=False)
@@ -64,7 +67,9 @@ def names(actor: Actor, host: str, found: Iterable[Pair]) -> dict[str, str]:
     if not wanted or not judge.can(actor, "host.view", refs.host(host)):
         return {}
     records = _records(host)
-    return {key: _name(record) for record in records for key in record.keys if key in wanted}
+    return {
+        key: _name(record, records) for record in records for key in record.keys if key in wanted
+    }
 
 
 @internal("a part of adding a device, which carries the mark")
@@ -153,8 +158,12 @@ def _key(record: DeviceRecord, found: Iterable[DeviceRecord]) -> str:
     return record.keys[1] if is_usb and record.ids and len(same) == 1 else record.keys[0]
 
 
-def _name(record: DeviceRecord) -> str:
-    parts_of_it = [part for part in (record.vendor, record.product) if part]
+def _name(record: DeviceRecord, found: Iterable[DeviceRecord]) -> str:
+    """A SCSI device itself says only of which sort it is; the disk that it is says more."""
+    is_scsi = record.kind is DeviceKind.SCSI
+    disks = (it for it in found if is_scsi and it.parent == record.name)
+    said = next((it for it in disks if it.kind is DeviceKind.DISK), record)
+    parts_of_it = [part for part in (said.vendor, said.product) if part]
     return " ".join(parts_of_it) or record.ids or record.address
 
 
@@ -176,6 +185,7 @@ def _choice(
     key: str,
     holders: Holders,
     carries: tuple[str, ...],
+    called: str,
 ) -> HostChoice:
     having = list(dict.fromkeys(one for name in record.keys for one in holders.get(name, ())))
     users = [User(other, name) if judge.can_see(actor, other) else User(None, "")
@@ -192,4 +202,4 @@ def _choice(
             "The host has no IOMMU switched on (VT-d or AMD-Vi in its firmware, intel_iommu=on in"
             " its kernel's arguments): no PCI device can be given to a guest."
         )
-    return HostChoice(key, _name(record), record.address, tuple(users), carries, refusal)
+    return HostChoice(key, called, record.address, tuple(users), carries, refusal)

@@ -18,6 +18,7 @@ KINDS: dict[DeviceKind, Text] = {
     DeviceKind.NET: gettext_lazy("Network"),
     DeviceKind.MDEV: gettext_lazy("Mediated devices"),
     DeviceKind.SCSI: "SCSI",
+    DeviceKind.RENDER: gettext_lazy("3D drawing"),
 }
 _ICONS = {DeviceKind.DISK: "storage", DeviceKind.NET: "network", DeviceKind.SCSI: "storage"}
 _CLASSES: dict[str, Text] = {

@@ -48,12 +48,18 @@ def _place(device: Device) -> str:
 def _options(kind: Kind, values: Mapping[str, str]) -> str:
     said = list(kind.options)
     if kind.source:
-        said.append(values.get("device", "").partition(":")[2] or "DEVICE")
+        said.append(_host_device(values.get("device", "")))
     for field in kind.fields:
         value = values.get(field.name) or field.default
         if field.option and not field.is_secret and not field.is_fixed:
             said.append(f"{field.option}={value or field.name.upper()}")
     return ",".join(said)
+
+
+def _host_device(key: str) -> str:
+    """As virt-xml names it: a SCSI device by its node device."""
+    kind, _colon, place = key.partition(":")
+    return f"scsi_{place.replace(':', '_')}" if kind == "scsi" else place or "DEVICE"
 
 
 def _virt_xml(details: GuestDetails, *said: str, is_live: bool = True) -> str:

@@ -28,6 +28,7 @@ KINDS: dict[str, KindWords] = {
     ),
     "spice": KindWords(_("Screen (SPICE)"), icon="screen"),
     "video": KindWords(_("Video card"), _("What draws the guest's screen."), "screen"),
+    "egl": KindWords(_("3D for the screens (EGL)"), icon="screen"),
     "input": KindWords(
         _("Input device"), _("A tablet keeps the pointer where yours is."), "keyboard"
     ),
@@ -95,6 +96,11 @@ KINDS: dict[str, KindWords] = {
         _("PCI device of the host"), _("Such as a network or graphics card; needs an IOMMU."),
         "host", _("QEMU of this host cannot give PCI devices to guests."),
     ),
+    "scsi-device": KindWords(
+        _("SCSI device of the host"),
+        _("A disk, tape or changer with all its commands, as a LUN passes them."), "storage",
+        _("QEMU of this host cannot give SCSI devices to guests."),
+    ),
     "mdev-device": KindWords(
         _("Mediated device of the host"), _("A part of a card that can be split."), "host"
     ),
@@ -123,6 +129,7 @@ FIELDS: dict[str, Text] = {
     "path": _("Path"),
     "device": _("Device of the host"),
     "size": _("Size"),
+    "accel3d": _("Draw in 3D (VirGL)"),
 }
 OF_KIND: dict[tuple[str, str], Text] = {
     ("serial", "target"): _("Type"),
@@ -139,6 +146,9 @@ HINTS: dict[tuple[str, str], Text] = {
         "At most 8 characters; empty leaves it as it is. It is never shown again."
     ),
     ("video", "model"): _("VirtIO for modern systems, VGA where there is no driver."),
+    ("video", "accel3d"): _(
+        "With the host's graphics card, whose driver the guest's programs reach then."
+    ),
     ("virtiofs", "target"): _("In the guest: mount -t virtiofs NAME /mnt"),
     ("9p", "target"): _("In the guest: mount -t 9p -o trans=virtio NAME /mnt"),
     ("balloon", "model"): _("Without a balloon the guest's memory cannot change while it runs."),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from kvmweb.core import refs
 from kvmweb.core.details import GuestDetails
 from kvmweb.core.errors import NotFound
-from kvmweb.core.hardware import Field, HostChoice, Kind
+from kvmweb.core.hardware import Field, HostChoice, Kind, KindOffer
 from kvmweb.core.hardware_kinds import ADDABLE, named
 from kvmweb.services import hardware, passthrough, pool_roots
 from kvmweb.ui import hardware as face
@@ -41,16 +41,17 @@ class DeviceForm(Change):
 
 
 def _form(
-    kind: Kind, listed: dict[str, Any], there: list[HostChoice] | None = None
+    offer: KindOffer, listed: dict[str, Any], there: list[HostChoice] | None = None
 ) -> type[DeviceForm]:
     """listed: what can be chosen, by field. there: host devices, one of which is to be given."""
+    kind = offer.kind
     found: dict[str, forms.Field] = {}
     if there is not None and kind.source:
         label = str(hardware_words.field(kind.name, "device"))
         found["device"] = forms.ChoiceField(label=label, choices=face.host_choices(there))
     for field in kind.fields:
         if not field.is_fixed:
-            found[field.name] = _field(kind, field, listed)
+            found[field.name] = _field(offer, field, listed)
     return type("KindForm", (DeviceForm,), found)
 
 
@@ -64,9 +65,10 @@ def _filled(made: type[DeviceForm], known: dict[str, str]) -> Callable[..., Stri
     return form
 
 
-def _field(kind: Kind, field: Field, listed: dict[str, Any]) -> forms.Field:
-    label = str(hardware_words.field(kind.name, field.name))
-    hint = str(hardware_words.HINTS.get((kind.name, field.name), ""))
+def _field(offer: KindOffer, field: Field, listed: dict[str, Any]) -> forms.Field:
+    name = offer.kind.name
+    label = str(hardware_words.field(name, field.name))
+    hint = offer.reasons.get(field.name) or str(hardware_words.HINTS.get((name, field.name), ""))
     if field.name in listed:
         return forms.ChoiceField(label=label, help_text=hint, choices=listed[field.name])
     if field.is_secret:
@@ -122,7 +124,7 @@ def add(request: HttpRequest, host: str, uuid: UUID, kind: str) -> HttpResponse:
         "guests/hardware_form.html",
         title,
         _("Add"),
-        _filled(_form(found, listed, there), standard),
+        _filled(_form(offer, listed, there), standard),
         act,
         {
             **_about(request, details, found),
@@ -174,7 +176,8 @@ def edit(request: HttpRequest, host: str, uuid: UUID, key: str) -> HttpResponse:
     if not line.can_edit:
         raise NotFound(ref=f"{ref}/{key}")
     now = {it.name: device.values.get(it.name) or it.default for it in kind.fields}
-    made = _form(kind, face.choices(hardware.choices(actor, ref, kind), now))
+    offer = hardware.choices(actor, ref, kind)
+    made = _form(offer, face.choices(offer.choices, now))
 
     def act(typed: dict[str, Any]) -> Answer:
         seen = typed.pop("definition_hash")

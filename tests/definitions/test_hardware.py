@@ -19,10 +19,13 @@ SAID = {
     "9p": {"source": "/srv/share", "target": "share", "is_readonly": "yes"},
     "usb-device": {"device": "usb-id:046d:c52b", "startup": "optional"},
     "pci-device": {"device": "pci:0000:03:00.1"},
+    "scsi-device": {"device": "scsi:2:0:1:3", "is_readonly": "yes"},
     "mdev-device": {"device": "mdev:b4462f9b-0bd0-4b4b-8a0c-3f1b3e3b9a61"},
     "vnc": {"listen": "0.0.0.0", "password": "secret"},
 }
 """What is said of a kind that has no defaults, or in another way than by default."""
+THREE_D = {"acceleration", "graphics"}
+"""What is there for a video card that draws in 3D."""
 
 
 def editable(xml: str) -> list[tuple[Device, Kind]]:
@@ -55,12 +58,14 @@ def test_one_more_changes_nothing_else_and_is_taken_out_again(name: str) -> None
     assert gone == regrown  # libvirt counts anew
     own = diff("<x/>", f"<x>{hardware.build(kind, SAID.get(name, {}))}</x>")[1]
     shared = ["memoryBacking [] ", "source [('type', 'memfd')] ", "access [('mode', 'shared')] "]
-    assert sorted(come) == sorted(own + (shared if kind.wants_shared_memory else []))
+    scsi = ["controller [('model', 'virtio-scsi'), ('type', 'scsi')] "]
+    beside = {"virtiofs": shared, "scsi-device": scsi}.get(name, [])
+    assert sorted(come) == sorted(own + beside)
     new = [it for it in hardware.parse(after) if it not in hardware.parse(before)]
     found = [it for it in new if it.kind == name]
     place = hardware.place_of(after, found[-1].key)
     left = diff(before, hardware.remove(after, kind.tag, place))
-    assert left == (regrown, shared if kind.wants_shared_memory else [])
+    assert left == (regrown, beside)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -80,7 +85,8 @@ def test_one_edited_field_changes_nothing_else(name: str) -> None:
             other = next(it for it in field.choices if it != device.values.get(field.name))
             gone, come = diff(before, hardware.edit(before, place, kind, {field.name: other}))
             assert len(gone) <= len(field.paths)
-            assert {line.split()[0] for line in [*gone, *come]} <= {kind.tag, "listen", "backend"}
+            own = {kind.tag, "listen", "backend", *THREE_D}
+            assert {line.split()[0] for line in [*gone, *come]} <= own
 
 
 def test_another_video_card_loses_what_only_the_old_one_had() -> None:
@@ -92,6 +98,28 @@ def test_another_video_card_loses_what_only_the_old_one_had() -> None:
     ]
     assert len(come) == 1
     assert {line.split()[0] for line in gone} == {"model", "address"}
+
+
+def test_a_card_that_draws_in_3d_brings_what_it_draws_through_and_takes_it_along() -> None:
+    golden = (GOLDEN / "video-3d.xml").read_text()
+    plain = "".join(line for line in golden.splitlines(keepends=True) if "egl" not in line)
+    plain = plain.replace('<acceleration accel3d="yes"/>', '<acceleration accel3d="no"/>')
+    drawn = hardware.edit(plain, 0, hardware_kinds.VIDEO, {"model": "virtio", "accel3d": "yes"})
+    assert canonical(drawn) == canonical(golden)
+    assert [it.kind for it in hardware.parse(golden)] == ["vnc", "egl", "video"]
+    for after in (
+        hardware.edit(golden, 0, hardware_kinds.VIDEO, {"model": "vga", "accel3d": "no"}),
+        hardware.edit(golden, 0, hardware_kinds.VIDEO, {"accel3d": "no"}),
+        hardware.remove(golden, "video", 0),
+    ):
+        assert "egl" not in after
+        assert "acceleration" not in after
+    two = hardware.add(golden, hardware_kinds.VIDEO, {"model": "virtio", "accel3d": "yes"})
+    assert two.count("egl") == 1
+    assert "egl" in hardware.remove(two, "video", 1)
+    spice = golden.replace('<graphics type="egl-headless"/>',
+                           '<graphics type="spice"><gl enable="yes"/></graphics>')  # fmt: skip
+    assert "egl" not in hardware.add(spice, hardware_kinds.VIDEO, {"accel3d": "yes"})
 
 
 def test_a_screen_says_where_it_listens_in_both_places() -> None:

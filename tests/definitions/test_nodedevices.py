@@ -119,5 +119,23 @@ def test_a_scsi_device_of_a_guest_is_named_by_its_place() -> None:
     assert used == ("scsi:2:0:1:3",)
 
 
+def test_a_scsi_device_says_of_which_sort_it_is_and_a_card_only_that_one_can_draw_with_it() -> None:
+    tape = nodedevices.parse(
+        """<device><name>scsi_2_0_1_3</name><capability type='scsi'><host>2</host><bus>0</bus>
+        <target>1</target><lun>3</lun><type>tape</type></capability></device>"""
+    )
+    assert tape is not None
+    assert (tape.kind, tape.product, tape.keys) == (DeviceKind.SCSI, "tape", ("scsi:2:0:1:3",))
+    drm = (
+        "<device><name>drm_{0}</name><devnode type='dev'>/dev/dri/{0}</devnode>"
+        "<devnode type='link'>/dev/dri/by-path/x</devnode>"
+        "<capability type='drm'><type>{1}</type></capability></device>"
+    )
+    card = nodedevices.parse(drm.format("renderD128", "render"))
+    assert card is not None
+    assert (card.kind, card.address) == (DeviceKind.RENDER, "/dev/dri/renderD128")
+    assert nodedevices.parse(drm.format("card0", "primary")) is None
+
+
 def test_a_guest_without_devices_of_the_host_has_none() -> None:
     assert guest("<interface type='network'><source network='default'/></interface>") == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kvmweb.core import hardware_kinds
 from kvmweb.core.actors import Actor
 from kvmweb.core.bins import BinMark
 from kvmweb.core.devices import DeviceKind, DeviceRecord
@@ -15,7 +16,7 @@ from kvmweb.inventory import models as mirror
 from kvmweb.services import guest_page, hardware, passthrough, pool_roots
 from tests.services.stage import mirrored, person
 from tests.services.test_devices import device, told
-from tests.services.test_hardware import dumped, key, lines, see
+from tests.services.test_hardware import dumped, key, lacking, lines, see
 from tests.services.workshop import Workshop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,6 +61,20 @@ def test_what_a_running_guest_has_is_refused_by_its_name(admin: Actor) -> None:
     mirrored(1, host_devices=("pci:0000:03:00.0",))
     (mine,) = passthrough.devices(admin, mirrored(1, host_devices=CARD.keys)[0], "pci")
     assert mine.refusal
+
+
+def test_a_scsi_device_is_called_as_the_disk_that_it_is(admin: Actor) -> None:
+    mirrored(1)
+    told(
+        device("scsi_2_0_0_0", DeviceKind.SCSI, "2:0:0:0", product="disk"),
+        device("block_sdb", DeviceKind.DISK, "/dev/sdb", parent="scsi_2_0_0_0", vendor="Dell",
+               product="MD3200"),
+        device("scsi_2_0_1_0", DeviceKind.SCSI, "2:0:1:0", product="tape"),
+    )  # fmt: skip
+    found = passthrough.devices(admin, mirrored(1)[0], "scsi")
+    assert [(it.key, it.name, it.carries) for it in found] == [
+        ("scsi:2:0:0:0", "Dell MD3200", ("/dev/sdb",)), ("scsi:2:0:1:0", "tape", ()),
+    ]  # fmt: skip
 
 
 def test_a_usb_device_is_named_by_its_maker_where_there_is_one_such(admin: Actor) -> None:
@@ -114,6 +129,53 @@ def test_a_card_is_given_to_a_guest_that_is_off_and_named_on_its_page(
         hardware.remove(editor, ref, line.pair.device.key)
     assert hardware.remove(admin, ref, line.pair.device.key).when == "now"
     assert "hostdev" not in dumped(shop, ref)
+
+
+@pytest.mark.lab
+def test_a_scsi_device_is_stored_on_a_controller_of_today(shop: Workshop, admin: Actor) -> None:
+    """The lab has no SCSI bus: it cannot be started there."""
+    ref = shop.define("taped")
+    told(device("scsi_2_0_1_3", DeviceKind.SCSI, "2:0:1:3", product="tape"))
+    said = {"device": "scsi:2:0:1:3", "is_readonly": "yes"}
+    assert hardware.add(admin, ref, "scsi-device", said) == Outcome("now")
+    see(shop, admin, ref, "scsi-device", When.NOW)
+    text = dumped(shop, ref)
+    assert "<adapter name='scsi_host2'/>" in text
+    assert "model='virtio-scsi'" in text
+    assert shop.record(ref).host_devices == ("scsi:2:0:1:3",)
+    assert hardware.remove(admin, ref, key(admin, ref, "scsi-device")).when == "now"
+    assert "hostdev" not in dumped(shop, ref)
+
+
+@pytest.mark.lab
+def test_a_card_draws_in_3d_where_the_host_can_and_for_whoever_may(
+    shop: Workshop, editor: Actor, admin: Actor
+) -> None:
+    """The lab has no graphics card: it is stored there, and not started."""
+    ref = shop.define("drawn")
+    lacking("graphics.type:egl", hardware_kinds.HEADLESS)
+    card, drawn = key(editor, ref, "video"), {"model": "virtio", "accel3d": "yes"}
+    told()
+    with pytest.raises(Invalid) as refused:
+        hardware.edit(admin, ref, card, drawn)
+    assert "no graphics card" in refused.value.fields["accel3d"]
+    told(device("drm", DeviceKind.RENDER, "/dev/dri/renderD128"))
+    with pytest.raises(Invalid) as refused:
+        hardware.edit(editor, ref, card, drawn)
+    assert "right" in refused.value.fields["accel3d"]
+    with pytest.raises(Invalid) as refused:
+        hardware.edit(admin, ref, card, {"accel3d": "yes"})
+    assert "VirtIO" in refused.value.fields["accel3d"]
+    assert hardware.edit(admin, ref, card, drawn).when == "now"
+    see(shop, admin, ref, "egl", When.NOW)
+    assert "accel3d='yes'" in dumped(shop, ref)
+    assert not lines(admin, ref, "egl")[0].can_remove
+    told(device("drm", DeviceKind.RENDER, "/dev/dri/renderD128"))
+    lacking("graphics.type:egl")
+    assert "egl-headless" in hardware.choices(admin, ref, hardware_kinds.VIDEO).reasons["accel3d"]
+    plain = {"model": "virtio", "accel3d": "no"}
+    assert hardware.edit(admin, ref, key(admin, ref, "video"), plain).when == "now"
+    assert "egl" not in dumped(shop, ref)
 
 
 @pytest.mark.lab
