@@ -59,6 +59,9 @@ test glusterd                    glusterfs-server         glusterfs-server      
 test pool:iscsi-direct           libvirt-daemon-driver-storage-iscsi-direct libvirt-daemon-driver-storage-iscsi-direct pools of iSCSI
 test pool:gluster                libvirt-daemon-driver-storage-gluster libvirt-daemon-driver-storage-gluster pools of Gluster
 test guestfs                     libguestfs0              libguestfs              looks inside disks
+test /usr/share/qemu/firmware    ovmf                     edk2-ovmf               guests that boot by UEFI
+test swtpm                       swtpm                    swtpm                   guests that have a TPM
+test swtpm_setup                 swtpm-tools              swtpm-tools             guests that have a TPM
 test kernel                      KERNEL                   kernel-core             the small machine that looks inside disks
 LIST
 }
@@ -79,6 +82,7 @@ sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' 
     qemu) command -v qemu-system-x86_64 >/dev/null || [ -x /usr/libexec/qemu-kvm ] ;;
     chromium) [ "$ID" = ubuntu ] || command -v chromium >/dev/null || command -v google-chrome >/dev/null ;;
     libvirtd) [ -x /usr/sbin/libvirtd ] || [ -x /usr/sbin/virtqemud ] ;;
+    /*) [ -e "$1" ] ;;
     *) command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] ;;
   esac
 }

@@ -112,7 +112,7 @@ class Banks:
 
 @dataclass(frozen=True, slots=True)
 class FirmwareChoice:
-    """kind: bios, efi or secure. has_variables: it was started and keeps what it was told then."""
+    """kind: bios, efi or secure. has_variables: a file is named for what it is told."""
 
     kind: str = "bios"
     has_variables: bool = False

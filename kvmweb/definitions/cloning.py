@@ -12,8 +12,10 @@ from lxml import etree
 
 from kvmweb.definitions import (
     bins,
+    controllers,
     disks,
     elements,
+    firmware,
     foreign,
     guests,
     host_devices,
@@ -67,21 +69,6 @@ def traits(xml: str) -> Traits:
     )
 
 
-def nvram(xml: str) -> str:
-    """The file of the firmware's variables; empty where there is none. Raises Invalid."""
-    found = elements.parse(xml).find("os/nvram")
-    if found is None:
-        return ""
-    return attribute(found, "source", "file") or (found.text or "").strip()
-
-
-def with_nvram(xml: str, path: str) -> str:
-    """The same with its firmware's variables in this file. Raises Invalid."""
-    root = elements.parse(xml)
-    _nvram(root, path)
-    return elements.serialize(root)
-
-
 def clone(
     xml: str,
     *,
@@ -104,7 +91,7 @@ def clone(
     bins.unmark(root)
     templates.unmark(root)
     if nvram_path:
-        _nvram(root, nvram_path)
+        firmware.keep_in(root, nvram_path)
     for disk in root.iterfind("devices/disk"):
         source = sources.get(attribute(disk, "target", "dev"))
         if source is not None:
@@ -137,15 +124,6 @@ def _identity(root: Element, uuid: str, name: str) -> None:
     if generation is not None:
         generation.text = None
     root.attrib.pop("id", None)
-
-
-def _nvram(root: Element, path: str) -> None:
-    found = root.find("os/nvram")
-    source = found.find("source")
-    if source is not None:
-        source.set("file", path)
-    else:
-        found.text = path
 
 
 def _disk(disk: Element, source: Source) -> None:
@@ -181,11 +159,9 @@ def _seed(root: Element, seed: Source) -> None:
 
 def _seed_bus(root: Element) -> str:
     """SCSI (VirtIO), which the small kernels of cloud images know; SATA where that is taken."""
-    controllers = root.findall("devices/controller[@type='scsi']")
-    if not controllers:
-        etree.SubElement(root.find("devices"), "controller", type="scsi", model="virtio-scsi")
-    is_virtio = all(it.get("model") == "virtio-scsi" for it in controllers)
-    if is_virtio:
+    controllers.with_scsi(root)
+    found = root.iterfind("devices/controller[@type='scsi']")
+    if all(it.get("model") == "virtio-scsi" for it in found):
         return "scsi"
     return "sata" if "q35" in attribute(root, "os/type", "machine") else "ide"
 

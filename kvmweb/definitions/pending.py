@@ -7,7 +7,7 @@ ports, device nodes), and neither may have a device that the other lacks.
 
 from __future__ import annotations
 
-from kvmweb.definitions import elements
+from kvmweb.definitions import elements, firmware
 from kvmweb.definitions.elements import Element
 
 _FREE = frozenset({"title", "description", "metadata", "currentMemory", "seclabel", "resource"})
@@ -32,7 +32,7 @@ def has_pending_changes(live_xml: str, inactive_xml: str) -> bool:
     """Whether the next start will bring something that is not there now. Raises Invalid."""
     if live_xml.partition(">")[2] == inactive_xml.partition(">")[2]:
         return False  # only the id of the running guest differs
-    live, inactive = elements.parse(live_xml), elements.parse(inactive_xml)
+    live, inactive = _parsed(live_xml, inactive_xml)
     return any(
         not _children_agree(live, inactive, tag)
         for tag in {child.tag for root in (live, inactive) for child in root} - _FREE
@@ -44,7 +44,7 @@ def differing(live_xml: str, inactive_xml: str) -> tuple[set[str], set[str]]:
 
     Raises Invalid.
     """
-    live, inactive = elements.parse(live_xml), elements.parse(inactive_xml)
+    live, inactive = _parsed(live_xml, inactive_xml)
     tags = {str(child.tag) for root in (live, inactive) for child in root} - _FREE - {"devices"}
     top = {tag for tag in tags if not _children_agree(live, inactive, tag)}
     ours, theirs = live.find("devices"), inactive.find("devices")
@@ -52,6 +52,21 @@ def differing(live_xml: str, inactive_xml: str) -> tuple[set[str], set[str]]:
         return top, set()
     kinds = {str(child.tag) for root in (ours, theirs) for child in root}
     return top, {tag for tag in kinds if not _kind_agrees(ours, theirs, tag)}
+
+
+def _parsed(live_xml: str, inactive_xml: str) -> tuple[Element, Element]:
+    """Both, without what was asked of the firmware where the running guest has what it asks for."""
+    live, inactive = elements.parse(live_xml), elements.parse(inactive_xml)
+    if firmware.is_as_asked(live, inactive):
+        wanted = inactive.find("os")
+        wanted.attrib.pop("firmware")
+        loaders = [it for it in wanted.findall("loader") if not (it.text or "").strip()]
+        for found in [*wanted.findall("firmware"), *loaders]:
+            wanted.remove(found)
+        if inactive.find("features/smm") is None:  # what needs it switched it on
+            for found in live.findall("features/smm"):
+                found.getparent().remove(found)
+    return live, inactive
 
 
 def _children_agree(live: Element, inactive: Element, tag: str) -> bool:

@@ -7,7 +7,6 @@ the guest. Each function may be called again after it was cut off.
 from __future__ import annotations
 
 import logging
-import posixpath
 from typing import Any
 
 import libvirt
@@ -15,10 +14,8 @@ import libvirt
 from kvmweb.core import errors, wire
 from kvmweb.core.bins import BinMark
 from kvmweb.definitions import bins as xml
-from kvmweb.definitions import cloning
 from kvmweb.hypervisor import (
     actions,
-    changing,
     creation,
     faults,
     firmware_files,
@@ -47,10 +44,8 @@ def put(connection: libvirt.virConnect, uuid: str, *, mark: dict[str, Any]) -> N
         if domain.autostart():
             domain.setAutostart(0)
         name = aside(domain.name(), uuid)
-        if domain.name() != name:
-            _unbind(connection, domain)
-            if not is_bound(domain):
-                domain.rename(name, 0)
+        if domain.name() != name and not has_past(domain):
+            _put_aside(connection, domain, name)
 
 
 def take_out(connection: libvirt.virConnect, uuid: str, *, name: str) -> None:
@@ -66,10 +61,11 @@ def take_out(connection: libvirt.virConnect, uuid: str, *, name: str) -> None:
         if domain.name() != name:
             if domain.isActive():
                 raise errors.WrongState(name=domain.name(), state="running")
-            if is_bound(domain):
+            if has_past(domain):
                 raise errors.NotSupported("its name is fixed", name=domain.name())
             creation.refuse_namesake(connection, name=name, uuid=uuid)
-            domain.rename(name, 0)
+            with firmware_files.following(connection, domain, name):
+                domain.rename(name, 0)
         if mark.has_autostart:
             domain.setAutostart(1)
     metadata.write(domain, metadata.ELEMENT, None, metadata.BIN)
@@ -97,41 +93,21 @@ def aside(name: str, uuid: str) -> str:
     return name if name.endswith(tail) else f"{name[:NAME_MAX]}{tail}"
 
 
-def is_bound(domain: libvirt.virDomain) -> bool:
-    """Something of it is kept under its name: libvirt would not find it under another one, and a
-    new guest of that name would."""
-    return _has_past(domain) or bool(_named_variables(domain))
-
-
-def _unbind(connection: libvirt.virConnect, domain: libvirt.virDomain) -> None:
-    """Its firmware's variables go to a file that bears its UUID, where no snapshot names them.
-
-    Where that is not possible it keeps its name.
-    """
-    variables, uuid = _named_variables(domain), domain.UUIDString()
-    if not variables or _has_past(domain):
-        return
-    own = firmware_files.own(variables, uuid)
-    firmware_files.leave(connection, uuid)
-    try:
-        firmware_files.copy(connection, variables, own, uuid)
-        changing.store(connection, domain, lambda text: cloning.with_nvram(text, own))
-        firmware_files.delete(connection, variables, uuid)
-    except errors.HostDown:
-        raise
-    except errors.Problem as problem:
-        log.warning("%s keeps its name in the bin: %s", uuid, problem.detail)
-
-
-def _has_past(domain: libvirt.virDomain) -> bool:
-    """A saved state, or snapshots, whose definitions name it as it is called now."""
+def has_past(domain: libvirt.virDomain) -> bool:
+    """A saved state, or snapshots, whose definitions name it as it is called now: libvirt would
+    not find them under another name, and a new guest of that name would."""
     return bool(domain.hasManagedSaveImage(0)) or renaming.has_snapshots(domain)
 
 
-def _named_variables(domain: libvirt.virDomain) -> str:
-    """The file of its firmware's variables, where that is called as the guest is."""
-    found = cloning.nvram(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-    return found if posixpath.basename(found).startswith(domain.name()) else ""
+def _put_aside(connection: libvirt.virConnect, domain: libvirt.virDomain, name: str) -> None:
+    """With its firmware's variables. Where those cannot come along it keeps its name."""
+    try:
+        with firmware_files.following(connection, domain, name):
+            domain.rename(name, 0)
+    except errors.HostDown:
+        raise
+    except errors.Problem as problem:
+        log.warning("%s keeps its name in the bin: %s", domain.UUIDString(), problem.detail)
 
 
 def _mark(domain: libvirt.virDomain) -> BinMark | None:

@@ -42,8 +42,8 @@ def clone(
             raise errors.Conflict("the definition changed meanwhile", name=original.name())
         creation.refuse_namesake(connection, name=name, uuid=uuid)
         text = original.XMLDesc(_STORED)
-        variables = xml.nvram(text)
-        own = firmware_files.own(variables, uuid)
+        variables = _variables(connection, text)
+        own = firmware_files.of_clone(variables, text, uuid, name)
         sources = {str(disk["target"]): _source(connection, disk) for disk in disks}
         disc = _source(connection, seed) if seed else None
         made = xml.clone(text, uuid=uuid, name=name, sources=sources, nvram_path=own, seed=disc)
@@ -57,6 +57,14 @@ def unclone(connection: libvirt.virConnect, uuid: str) -> bool:
     with faults.translated():
         firmware_files.leave(connection, uuid)
     return creation.forget(connection, uuid)
+
+
+def _variables(connection: libvirt.virConnect, text: str) -> str:
+    """Nothing also where only libvirt itself could find them: the clone begins with fresh ones."""
+    try:
+        return firmware_files.of(connection, text)
+    except errors.NotSupported:
+        return ""
 
 
 def _source(connection: libvirt.virConnect, disk: dict[str, Any]) -> xml.Source:

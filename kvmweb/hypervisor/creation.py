@@ -11,10 +11,10 @@ from typing import Any
 import libvirt
 
 from kvmweb.core import errors, wire
-from kvmweb.core.specs import DiskSpec, GuestSpec
+from kvmweb.core.specs import DiskSpec, Firmware, GuestSpec
 from kvmweb.definitions import guest_building
 from kvmweb.definitions import volumes as volume_xml
-from kvmweb.hypervisor import actions, faults
+from kvmweb.hypervisor import actions, faults, firmware_files
 
 UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -31,7 +31,9 @@ def define(connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any]) -
     xml = guest_building.build(replace(wanted, direct=None))
     with faults.translated():
         refuse_namesake(connection, name=wanted.name, uuid=wanted.uuid)
-        connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        made = connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        if wanted.firmware is not Firmware.BIOS:  # what a guest of this name left is none of its
+            firmware_files.forget(connection, made.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), uuid)
 
 
 def start_installer(connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any]) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import libvirt
 
 from kvmweb.core import errors
-from kvmweb.hypervisor import actions, creation, faults
+from kvmweb.hypervisor import actions, creation, faults, firmware_files
 
 
 def rename(connection: libvirt.virConnect, uuid: str, *, name: str) -> bool:
     """False where it is called so already.
 
-    Raises: WrongState (it runs, or its state is saved), NotSupported (it has snapshots), Exists.
+    Raises: WrongState (it runs, or its state is saved), NotSupported (it has snapshots), Exists,
+    Busy (another guest has the file that its firmware's variables would be kept in).
     Snapshots keep the definition with the old name, which a revert would bring back.
     """
     domain = actions.find(connection, uuid)
@@ -25,7 +26,8 @@ def rename(connection: libvirt.virConnect, uuid: str, *, name: str) -> bool:
         if has_snapshots(domain):
             raise errors.NotSupported("it has snapshots", name=domain.name())
         creation.refuse_namesake(connection, name=name, uuid=uuid)
-        domain.rename(name, 0)
+        with firmware_files.following(connection, domain, name):
+            domain.rename(name, 0)
     return True
 
 

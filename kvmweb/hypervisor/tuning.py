@@ -14,7 +14,7 @@ from kvmweb.core import errors, wire
 from kvmweb.core.tuning import PARTS, USUAL, Placement, cpu_set
 from kvmweb.definitions import placement
 from kvmweb.definitions import tuning as xml
-from kvmweb.hypervisor import changing, faults
+from kvmweb.hypervisor import changing, faults, firmware_files
 
 _PARAMETERS = {"shares": "cpu_shares", "quota": "vcpu_quota", "period": "vcpu_period"}
 
@@ -41,6 +41,25 @@ def edit(
     if isinstance(whole, Placement):
         return _place(connection, domain, whole, is_new=is_new)
     return changing.NEXT if is_new else changing.SAME
+
+
+def edit_firmware(
+    connection: libvirt.virConnect, uuid: str, *, wanted: dict[str, Any], definition_hash: str = ""
+) -> str:
+    """The part `firmware` of a guest that is off: `now`, or `same`.
+
+    What the old one was told goes: another one starts from a template of its own, with its keys.
+    Raises: WrongState while it runs, Conflict, Invalid, and what libvirt says.
+    """
+    domain = changing.seen(connection, uuid, definition_hash)
+    with faults.translated():
+        if domain.isActive():
+            raise errors.WrongState(name=domain.name(), state="running")
+        before = domain.XMLDesc(changing.INACTIVE)
+    when = edit(connection, uuid, part="firmware", wanted=wanted)
+    if when == changing.NOW:
+        firmware_files.forget(connection, before, uuid)
+    return when
 
 
 def _place(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Invalid, WrongState
+from kvmweb.core.errors import Busy, Invalid, NotSupported, WrongState
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
@@ -33,7 +33,16 @@ def rename(actor: Actor, ref: Ref, *, name: str) -> None:
     if wrong:
         raise Invalid(fields=wrong)
     audit.running().detail.update(before=row.name, after=name)
-    client.call(ref.host, "guest.rename", deadline_s=DEADLINE_S, uuid=ref.id, name=name)
+    try:
+        client.call(ref.host, "guest.rename", deadline_s=DEADLINE_S, uuid=ref.id, name=name)
+    except Busy as problem:
+        if "file" not in problem.context:
+            raise
+        said = _("Firmware settings of another guest are kept under this name.")
+        raise Invalid(fields={"name": said}) from problem
+    except NotSupported as problem:
+        said = _("Its firmware settings are kept under its name, where only libvirt finds them.")
+        raise Invalid(fields={"": said}) from problem
 
 
 @internal("a part of acts that name a guest")

@@ -21,6 +21,8 @@ from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, parts, present, tuning_rules
 from kvmweb.services.guard import guarded
 
+FIRMWARE_S = 30.0
+"""What the old firmware was told is deleted from a pool."""
 _NAMES = {kind: name for name, kind in PARTS.items()}
 
 
@@ -55,12 +57,10 @@ def edit(
         before={field: old[field] for field in plain if plain[field] != old[field]},
         after={field: plain[field] for field in plain if plain[field] != old[field]},
     )
-    return str(
-        client.call(
-            ref.host, "guest.tune", uuid=ref.id, part=name, wanted=plain,
-            definition_hash=definition_hash,
-        )
-    )  # fmt: skip
+    said = {"uuid": ref.id, "wanted": plain, "definition_hash": definition_hash}
+    if isinstance(wanted, FirmwareChoice):
+        return str(client.call(ref.host, "guest.tune_firmware", deadline_s=FIRMWARE_S, **said))
+    return str(client.call(ref.host, "guest.tune", part=name, **said))
 
 
 def _choices(actor: Actor, ref: Ref, record: GuestRecord) -> TuningChoices:

@@ -172,8 +172,6 @@ def _firmware(wanted: FirmwareChoice, record: GuestRecord, choices: TuningChoice
         return {}
     if record.state.is_active:
         return {"kind": _("Shut the guest down first.")}
-    if wanted.has_variables:
-        return {"kind": _("It was started with this firmware, which has kept what it was told.")}
     if record.snapshots or record.has_saved_state:
         return {"kind": _("It has snapshots or a saved state, which need this firmware.")}
     return {}

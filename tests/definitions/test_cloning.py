@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from kvmweb.definitions import cloning
+from kvmweb.definitions import cloning, firmware
 from kvmweb.definitions.cloning import Source
 
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -108,13 +108,13 @@ def test_a_disk_that_is_not_named_is_shared_as_it_is() -> None:
 
 
 def test_the_firmware_gets_variables_of_its_own() -> None:
-    assert cloning.nvram(ORIGINAL) == "/nv/first_VARS.fd"
+    assert firmware.variables(ORIGINAL) == "/nv/first_VARS.fd"
     assert made(nvram_path="/nv/new.fd").findtext("os/nvram") == "/nv/new.fd"
     newer = ORIGINAL.replace(
         "<nvram>/nv/first_VARS.fd</nvram>",
         "<nvram type='file'><source file='/nv/first_VARS.fd'/></nvram>",
     )
-    assert cloning.nvram(newer) == "/nv/first_VARS.fd"
+    assert firmware.variables(newer) == "/nv/first_VARS.fd"
 
 
 def test_what_only_raw_xml_can_have_made_is_named() -> None:

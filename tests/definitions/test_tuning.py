@@ -204,3 +204,37 @@ def test_a_pin_to_every_cpu_and_no_quota_are_as_nothing() -> None:
     whole = tuning.edit(read("guest-inactive"), replace(placed, pins=()))
     assert "cputune" not in placement.settled(whole, 4)
     assert placement.settled(read("guest-inactive"), 4) == read("guest-inactive")
+
+
+RUNS = (
+    "<domain><os><type machine='pc-q35-7.2'>hvm</type>"
+    "<loader readonly='yes' secure='{0}' type='pflash'>/usr/share/OVMF/code.fd</loader>"
+    "<nvram template='/usr/share/OVMF/vars.fd'>/nvram/web01_VARS.fd</nvram></os>"
+    "<features><acpi/>{1}</features><devices/></domain>"
+)
+ASKS = (
+    "<domain><os{0}><type machine='pc-q35-7.2'>hvm</type>{1}</os>"
+    "<features><acpi/></features><devices/></domain>"
+)
+CHOOSE = "<firmware><feature enabled='{}' name='secure-boot'/></firmware>"
+
+
+@pytest.mark.parametrize(
+    ("live", "stored", "is_pending"),
+    [
+        (RUNS.format("yes", "<smm state='on'/>"), ASKS.format(" firmware='efi'", ""), False),
+        (RUNS.format("no", ""), ASKS.format(" firmware='efi'", CHOOSE.format("no")), False),
+        (RUNS.format("no", ""), ASKS.format(" firmware='efi'", "<loader secure='no'/>"), False),
+        (RUNS.format("no", ""),
+         ASKS.format(" firmware='efi'", "<nvram>/nvram/web01_VARS.fd</nvram>"), False),
+        (RUNS.format("no", ""), ASKS.format(" firmware='efi'", "<nvram>/nvram/x.fd</nvram>"), True),
+        (RUNS.format("no", ""), ASKS.format(" firmware='efi'", CHOOSE.format("yes")), True),
+        (RUNS.format("yes", ""), ASKS.format(" firmware='efi'", CHOOSE.format("no")), True),
+        (ASKS.format("", ""), ASKS.format(" firmware='efi'", ""), True),
+    ],
+)  # fmt: skip
+def test_a_running_guest_has_the_firmware_that_was_asked_for_or_it_waits(
+    live: str, stored: str, is_pending: bool
+) -> None:
+    assert pending.has_pending_changes(live, stored) is is_pending
+    assert ("os" in pending.differing(live, stored)[0]) is is_pending

@@ -8,6 +8,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from tests.lab import agent
 
+KEPT = ("--managed-save", "--snapshots-metadata", "--nvram")
+"""How virsh calls what libvirt keeps of a guest beside its definition."""
+
 
 @dataclass(frozen=True, slots=True)
 class GuestOptions:
@@ -18,7 +21,7 @@ class GuestOptions:
     disk: path of a qcow2 as the lab host sees it.  extra: more XML for <devices>.
     agent: a guest agent runs in it; needs 112 MiB. hostile: instead of it something that misuses
     its channel, of this kind: see hostile_agent.sh.
-    kernel: False leaves out kernel and initrd, so that nothing boots.
+    kernel: False leaves out kernel and initrd, so that nothing boots. firmware: efi, or the BIOS.
     """
 
     memory_mib: int = 96
@@ -35,6 +38,7 @@ class GuestOptions:
     agent: bool = False
     hostile: str = ""
     kernel: bool = True
+    firmware: str = ""
     uuid: str = ""
     on_reboot: str = "restart"
     metadata: str = ""
@@ -93,6 +97,7 @@ def definition(name: str, image: Path, options: GuestOptions) -> str:
             f"<initrd>{escape(str(initrd))}</initrd>"
             f"<cmdline>{escape(command_line(name, options))}</cmdline>"
         )
+    firmware = f" firmware={quoteattr(options.firmware)}" if options.firmware else ""
     head = f"<name>{escape(name)}</name>"
     if options.uuid:
         head += f"<uuid>{options.uuid}</uuid>"
@@ -105,7 +110,7 @@ def definition(name: str, image: Path, options: GuestOptions) -> str:
     return (
         f"<domain type='qemu'>{head}"
         f"<memory unit='MiB'>{options.memory_mib}</memory><vcpu>{options.vcpus}</vcpu>"
-        f"<os><type arch='x86_64' machine='q35'>hvm</type>{boot}</os>"
+        f"<os{firmware}><type arch='x86_64' machine='q35'>hvm</type>{boot}</os>"
         "<features><acpi/><apic/></features>"
         f"<on_reboot>{options.on_reboot}</on_reboot>"
         f"<devices>{devices(name, options)}</devices></domain>"

@@ -5,9 +5,8 @@
     host.define_guest("web01"); host.virsh("start", "web01"); host.wait_ready("web01")
     host.stop()
 
-Own mount, network, process, IPC, UTS and cgroup namespaces, own host UUID and name, a cap on
-memory.  Nothing of the machine's own libvirt is seen or touched.  Everything ends with `stop()`
-and also when the process that called `start()` dies.
+Own mount, network, process, IPC, UTS and cgroup namespaces, host UUID and name; a cap on memory.
+Nothing of the machine's own libvirt is seen.  All ends with `stop()`, or when its caller dies.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.lab import cgroups
-from tests.lab.guests import GuestOptions, definition
+from tests.lab.guests import KEPT, GuestOptions, definition
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -46,9 +45,10 @@ QEMU_CONF = """\
 security_driver = "none"
 user = "root"
 group = "root"
+swtpm_user = "root"
+swtpm_group = "root"
 remember_owner = 0
 namespaces = []
-vnc_listen = "127.0.0.1"
 """
 NETWORK = """\
 <network><name>default</name><uuid>{uuid}</uuid><forward mode='nat'/>
@@ -279,7 +279,7 @@ class LabHost:
         for uuid_ in uuids:
             name = self.virsh("domname", uuid_, check=False)
             self.virsh("destroy", uuid_, check=False)
-            self.virsh("undefine", uuid_, "--managed-save", "--snapshots-metadata", check=False)
+            self.virsh("undefine", uuid_, *KEPT, check=False)
             for log in self.folder.joinpath("log").iterdir():
                 if name and log.name.startswith(f"console-{name}-"):
                     log.unlink(missing_ok=True)

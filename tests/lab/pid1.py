@@ -23,6 +23,8 @@ BOUND = {
     "cache": "/var/cache/libvirt",
     "lib": "/var/lib/libvirt",
 }
+OWN = ("/var/log/swtpm", "/var/lib/swtpm-localca")
+"""Empty at the start, and gone with the lab: logs and certificates of emulated TPMs."""
 
 
 def mount(*arguments: str) -> None:
@@ -65,6 +67,9 @@ def furnish(folder: Path, name: str, version: str) -> None:
     for part, place in BOUND.items():
         Path(place).mkdir(parents=True, exist_ok=True)
         mount("--rbind", str(folder / part), place)
+    for place in OWN:
+        Path(place).mkdir(parents=True, exist_ok=True)
+        mount("-t", "tmpfs", "own", place)
     mount("--bind", str(folder / "hosts"), "/etc/hosts")
     subprocess.run(["hostname", name], check=True)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")

@@ -147,10 +147,10 @@ def test_the_firmwares_variables_are_its_own_and_its_name_is_free(
         shop.lab.virsh("define", str(folder / "web01.xml"))
         binned(shop, admin, ref)
         assert not bins.show(admin, ref).is_bound
-        assert f"{inside}/{ref.id}_VARS.fd" in shop.lab.virsh("dumpxml", ref.id)
-        held = {it.name for it in folder.iterdir()}
-        assert held == {"code.fd", "web01.xml", f"{ref.id}_VARS.fd"}
-        assert (folder / f"{ref.id}_VARS.fd").read_bytes().startswith(b"boot order")
+        aside = f"web01.deleted-{ref.id[:8]}_VARS.fd"
+        assert f"{inside}/{aside}" in shop.lab.virsh("dumpxml", ref.id)
+        assert {it.name for it in folder.iterdir()} == {"code.fd", "web01.xml", aside}
+        assert (folder / aside).read_bytes().startswith(b"boot order")
         assert "kvmweb-nvram" not in shop.lab.virsh("pool-list", "--all", "--name")
     finally:
         shop.lab.clear()

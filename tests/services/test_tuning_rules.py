@@ -113,7 +113,6 @@ def test_memory_is_locked_only_by_whoever_may_take_it_from_the_host() -> None:
         (FirmwareChoice("efi"), {"state": GuestState.RUNNING}),
         (FirmwareChoice("efi"), {"snapshots": 1}),
         (FirmwareChoice("efi"), {"has_saved_state": True}),
-        (FirmwareChoice("efi", has_variables=True), {}),
     ],
 )
 def test_the_firmware_changes_only_before_anything_depends_on_it(

@@ -1,0 +1,217 @@
+"""UEFI, secure boot and TPM in real guests: what is theirs follows them, is copied, and goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import Invalid, Problem
+from kvmweb.core.jobs import JobState
+from kvmweb.core.offers import Obstacle
+from kvmweb.core.refs import Ref
+from kvmweb.core.snapshots import Kind
+from kvmweb.core.tuning import FirmwareChoice
+from kvmweb.hostlink import client
+from kvmweb.services import (
+    bins,
+    deletion,
+    job_worker,
+    jobs,
+    power,
+    renaming,
+    snapshots,
+    tuning,
+)
+from tests.services.test_bins import binned
+from tests.services.test_cloning import cloned
+from tests.services.test_creation import made, wish
+from tests.services.workshop import IMAGES, KEY, Workshop
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
+TPM = "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>"
+MARK = b"what this firmware was told"
+
+
+def variables(shop: Workshop, name: str) -> Path:
+    return shop.lab.folder / "lib/qemu/nvram" / f"{name}_VARS.fd"
+
+
+def named(shop: Workshop) -> set[str]:
+    """The names of all guests whose firmware was told something."""
+    return {it.name.removesuffix("_VARS.fd") for it in variables(shop, "x").parent.iterdir()}
+
+
+def sealed(shop: Workshop, ref: Ref) -> Path:
+    """Where the state of its TPM is kept."""
+    return shop.lab.folder / "lib/swtpm" / ref.id
+
+
+def tell(path: Path, words: bytes = MARK) -> None:
+    """As if the guest had written it; the size of a flash chip stays."""
+    with path.open("r+b") as file:
+        file.seek(-len(words), 2)
+        file.write(words)
+
+
+def is_told(path: Path, words: bytes = MARK) -> bool:
+    return path.read_bytes().endswith(words)
+
+
+def started(shop: Workshop, ref: Ref) -> None:
+    shop.lab.virsh("start", ref.id)
+    shop.see(lambda: shop.record(ref).state.is_active)
+
+
+def off(shop: Workshop, ref: Ref) -> None:
+    shop.lab.virsh("destroy", ref.id)
+    shop.see(lambda: not shop.record(ref).state.is_active)
+
+
+def used(shop: Workshop, name: str, **options: Any) -> Ref:
+    """A guest that is off, whose firmware was told something and whose TPM has sealed something."""
+    ref = shop.define(name, kernel=False, firmware="efi", extra=TPM, **options)
+    started(shop, ref)
+    assert not shop.record(ref).has_pending_changes
+    off(shop, ref)
+    tell(variables(shop, name))
+    return ref
+
+
+def test_a_guest_that_the_portal_made_starts_sleeps_wakes_and_leaves_nothing(
+    shop: Workshop, admin: Actor
+) -> None:
+    """With secure boot and a TPM; and it does not find what another of its name left."""
+    variables(shop, "fresh").write_bytes(b"left")
+    wanted = wish(shop, firmware="secure", has_tpm=True, is_started=True, memory=160 * 1024**2)
+    done = made(admin, wanted)
+    assert done.state is JobState.DONE, [step.detail for step in done.steps]
+    ref = done.result
+    assert ref is not None
+    shop.see(lambda: shop.record(ref).state.is_active)
+    live = shop.lab.virsh("dumpxml", ref.id)
+    assert variables(shop, "fresh").stat().st_size > 100_000
+    assert sealed(shop, ref).exists()
+    assert "secure='yes'" in live
+    assert "<smm state='on'" in live
+    record = shop.record(ref)
+    assert record.tuning.firmware.kind == record.next_tuning.firmware.kind == "secure"
+    assert not record.has_pending_changes
+    power.save(admin, ref)
+    shop.see(lambda: shop.record(ref).has_saved_state)
+    power.start(admin, ref)
+    shop.see(lambda: shop.record(ref).state.is_active)
+    going = [disk.volume for disk in deletion.ask(admin, ref).disks]
+    job = deletion.delete(admin, ref, volumes=going, force_off=True, for_good=True)
+    job_worker.run.call(str(job))
+    assert jobs.show(admin, job).state is JobState.DONE
+    assert "fresh" not in named(shop)
+    assert not sealed(shop, ref).exists()
+
+
+def test_what_the_firmware_was_told_goes_with_the_name_and_with_a_clone(
+    shop: Workshop, admin: Actor
+) -> None:
+    ref = used(shop, "before")
+    stale = variables(shop, "after")
+    stale.write_bytes(b"of a guest that was called so once")
+    renaming.rename(admin, ref, name="after")
+    assert named(shop) == {"after"}
+    assert is_told(variables(shop, "after"))
+    assert sealed(shop, ref).exists()
+    shop.see(lambda: shop.record(ref).name == "after")
+    done = cloned(admin, ref, "twin")
+    assert done.result is not None, [step.detail for step in done.steps]
+    assert is_told(variables(shop, "twin"))
+    assert not sealed(shop, done.result).exists()
+    tell(variables(shop, "twin"), b"something else".rjust(len(MARK)))
+    started(shop, done.result)
+    assert is_told(variables(shop, "after"))
+    assert sealed(shop, done.result).exists()
+    off(shop, done.result)
+    client.call(KEY, "guest.unclone", uuid=done.result.id)
+    assert named(shop) == {"after"}
+    assert "kvmweb-nvram" not in shop.lab.virsh("pool-list", "--all", "--name")
+
+
+def test_a_file_that_is_named_follows_too_and_nobody_elses_is_taken(
+    shop: Workshop, admin: Actor
+) -> None:
+    ref, other = (shop.define(name, kernel=False, firmware="efi") for name in ("first", "other"))
+    variables(shop, "first").write_bytes(MARK)
+    point(shop, "first", variables(shop, "first"))
+    variables(shop, "second").write_bytes(b"the other's own")
+    point(shop, "other", variables(shop, "second"))
+    shop.sync()
+    with pytest.raises(Invalid) as refused:
+        renaming.rename(admin, ref, name="second")
+    assert "another guest" in refused.value.fields["name"]
+    assert shop.lab.virsh("domname", ref.id) == "first"
+    renaming.rename(admin, ref, name="third")
+    assert named(shop) == {"third", "second"}
+    assert is_told(variables(shop, "third"))
+    assert "third_VARS.fd" in shop.lab.virsh("dumpxml", "--inactive", ref.id)
+    for guest in (ref, other):
+        client.call(KEY, "guest.delete", uuid=guest.id)
+    assert named(shop) == set()
+
+
+def point(shop: Workshop, name: str, path: Path) -> None:
+    """Have its definition name the file, as newer versions of libvirt do."""
+    inside = f"/var/lib/libvirt/qemu/nvram/{path.name}"
+    text = shop.lab.virsh("dumpxml", "--inactive", name)
+    told = shop.lab.folder / "pointed.xml"
+    told.write_text(text.replace("</os>", f"<nvram>{inside}</nvram></os>"))
+    shop.lab.virsh("define", str(told))
+
+
+def test_what_comes_back_from_the_bin_has_kept_it_all(shop: Workshop, admin: Actor) -> None:
+    ref = used(shop, "web01")
+    kept = {path.name: path.read_bytes() for path in sealed(shop, ref).rglob("*") if path.is_file()}
+    binned(shop, admin, ref)
+    assert not bins.show(admin, ref).is_bound
+    assert "web01" not in named(shop)
+    other = shop.define("web01", kernel=False, firmware="efi")
+    started(shop, other)
+    off(shop, other)
+    assert not is_told(variables(shop, "web01"))
+    bins.bring_back(admin, ref, name="web02")
+    assert named(shop) == {"web01", "web02"}
+    assert is_told(variables(shop, "web02"))
+    now = {path.name: path.read_bytes() for path in sealed(shop, ref).rglob("*") if path.is_file()}
+    assert kept
+    assert now == kept
+    started(shop, ref)
+
+
+def test_another_firmware_before_the_installation_starts_from_its_own_template(
+    shop: Workshop, admin: Actor
+) -> None:
+    """And then snapshots are offered as the host can keep them."""
+    shop.disk("early.qcow2")
+    ref = shop.define("early", kernel=False, disk=f"{IMAGES}/early.qcow2")
+    assert tuning.ask(admin, ref).firmwares == ("bios", "efi", "secure")
+    sizes = {}
+    for kind in ("secure", "bios", "efi"):
+        wanted = FirmwareChoice(kind)
+        assert tuning.edit(admin, ref, wanted, is_sure=True) == "now"
+        assert "early" not in named(shop)
+        shop.see(lambda kind=kind: shop.record(ref).next_tuning.firmware.kind == kind)
+        if kind != "bios":
+            started(shop, ref)
+            sizes[kind] = variables(shop, "early").read_bytes()
+            off(shop, ref)
+    assert sizes["efi"] != sizes["secure"]
+    assert snapshots.taking(admin, ref).kind is Kind.INTERNAL
+    snapshots.take(admin, ref, name="off")
+    started(shop, ref)
+    shop.see(lambda: shop.record(ref).snapshots == 1)
+    found = snapshots.taking(admin, ref)
+    assert (found.with_memory, found.disks_only) == (Obstacle.SNAPSHOT_UEFI, Obstacle.NONE)
+    inside = {"with_memory": True, "disks": {"vda": "internal"}}
+    with pytest.raises(Problem):
+        client.call(KEY, "guest.snapshot", uuid=ref.id, name="live", **inside)
+    with pytest.raises(Invalid):
+        tuning.edit(admin, ref, FirmwareChoice("bios"), is_sure=True)
