@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 FOLDER = "/var/lib/libvirt/qemu/nvram"
 """Where libvirt's daemon of the whole host keeps them: it does not tell (virt-manager knows it
 likewise)."""
-_PASSING = "kvmweb-nvram-"
-"""How the name of a pool begins that is there for a moment."""
 _one_at_a_time = threading.Lock()
 """Two of these may not share a folder's pool: the first would end it under the other."""
 
@@ -81,7 +79,7 @@ def following(
         with suppress(errors.Problem):
             delete(connection, new, uuid)
         raise
-    delete(connection, old, uuid)
+    _let_go(connection, old, uuid)
 
 
 def copy(connection: libvirt.virConnect, source: str, target: str, uuid: str) -> None:
@@ -110,18 +108,26 @@ def forget(connection: libvirt.virConnect, text: str, uuid: str) -> None:
     of another guest. What cannot be looked at stays, and is said in the log."""
     try:
         path = of(connection, text)
-        if path:
-            delete(connection, path, uuid)
+    except errors.NotSupported as problem:
+        log.warning("%s: its firmware's variables stay: %s", uuid, problem.detail)
+        return
+    if path:
+        _let_go(connection, path, uuid)
+
+
+def _let_go(connection: libvirt.virConnect, path: str, uuid: str) -> None:
+    try:
+        delete(connection, path, uuid)
     except errors.HostDown:
         raise
     except errors.Problem as problem:
-        log.warning("%s: its firmware's variables stay: %s", uuid, problem.detail)
+        log.warning("%s: %s stays: %s", uuid, path, problem.detail)
 
 
 def leave(connection: libvirt.virConnect, uuid: str) -> None:
     """Without the pool that was there for a moment, where somebody died in that moment."""
     for pool in connection.listAllStoragePools(0):
-        if pool.name() == f"{_PASSING}{uuid}":
+        if pool.name() == f"{pools.PASSING}{uuid}":
             pool.destroy()
 
 
@@ -168,7 +174,7 @@ def _folder(
             pool.refresh(0)
             yield pool
         finally:
-            if pool.name().startswith(_PASSING):
+            if pool.name().startswith(pools.PASSING):
                 pool.destroy()
 
 
@@ -180,7 +186,7 @@ def _pool_at(connection: libvirt.virConnect, folder: str) -> libvirt.virStorageP
 
 
 def _passing(connection: libvirt.virConnect, folder: str, uuid: str) -> libvirt.virStoragePool:
-    made = pool_xml.build(PoolSpec(name=f"{_PASSING}{uuid}", type="dir", target=folder))
+    made = pool_xml.build(PoolSpec(name=f"{pools.PASSING}{uuid}", type="dir", target=folder))
     return connection.storagePoolCreateXML(made, 0)
 
 

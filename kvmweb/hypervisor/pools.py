@@ -20,6 +20,8 @@ from kvmweb.hypervisor.actions import UUID
 
 log = logging.getLogger(__name__)
 
+PASSING = "kvmweb-nvram-"
+"""How the name of a pool begins that is ours for a moment: nobody is told of it."""
 _SAID: dict[str, type[errors.Problem]] = {
     "asynchronous jobs running": errors.Busy,
     "is still being allocated": errors.Busy,
@@ -190,7 +192,7 @@ def translated() -> Iterator[None]:
 
 def _or_gone(pool: libvirt.virStoragePool) -> PoolRecord | None:
     try:
-        return _record(pool)
+        return None if pool.name().startswith(PASSING) else _record(pool)
     except (libvirt.libvirtError, errors.Invalid) as error:
         if isinstance(error, errors.Invalid) or not faults.is_lost(error):
             log.debug("pool left out: %s", error)

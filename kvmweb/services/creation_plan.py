@@ -93,7 +93,7 @@ def _machine(
         system=system.uri if system else "",
         virt_type=virt_type,
         arch=ground.record.arch or "x86_64",
-        machine=wish.machine or _chipset(ground, system),
+        machine=wish.machine or _chipset(wish, ground, system),
         firmware=_firmware(wish, ground, faults),
         tpm=_tpm(wish, ground, faults),
         cpu_mode=_cpu(wish, ground, virt_type, faults),
@@ -117,11 +117,12 @@ def _check_memory(now: int, most: int, there: int, faults: dict[str, str]) -> No
         faults["memory_max"] = _("More than the host has.")
 
 
-def _chipset(ground: Ground, system: System | None) -> str:
-    """q35, but for the systems that are known not to drive it."""
+def _chipset(wish: GuestWish, ground: Ground, system: System | None) -> str:
+    """q35, but for the systems that are known not to drive it; secure boot needs it."""
     if ground.record.arch not in ("x86_64", "i686", ""):
         return "virt"
     is_old = system is not None and system.devices and "q35" not in system.devices
+    is_old = is_old and wish.firmware != Firmware.SECURE
     return "pc" if is_old and "virtio-net" not in system.devices else "q35"  # type: ignore[union-attr]
 
 
@@ -136,6 +137,8 @@ def _firmware(wish: GuestWish, ground: Ground, faults: dict[str, str]) -> Firmwa
         faults["firmware"] = _("This host has no UEFI firmware (OVMF).")
     if wanted is Firmware.SECURE and domains and not any(it.has_secure_boot for it in domains):
         faults["firmware"] = _("This host has no UEFI firmware with secure boot.")
+    elif wanted is Firmware.SECURE and wish.machine == "pc":
+        faults["firmware"] = _("Secure boot needs the chipset Q35.")
     return wanted
 
 

@@ -172,6 +172,8 @@ def _firmware(wanted: FirmwareChoice, record: GuestRecord, choices: TuningChoice
         return {}
     if record.state.is_active:
         return {"kind": _("Shut the guest down first.")}
+    if wanted.kind == "secure" and "i440fx" in record.machine:
+        return {"kind": _("Secure boot needs the chipset Q35.")}
     if record.snapshots or record.has_saved_state:
         return {"kind": _("It has snapshots or a saved state, which need this firmware.")}
     return {}

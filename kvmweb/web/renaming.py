@@ -48,6 +48,7 @@ def rename(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         "form": form,
         "control": page.by_verb["guest.rename"],
         "name": "guest.rename",
+        "has_settings": details.record.firmware == "efi",
         "action": request.path,
         "title": _("Rename %(name)s") % {"name": before},
         "action_label": _("Rename"),

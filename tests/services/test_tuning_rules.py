@@ -122,3 +122,15 @@ def test_the_firmware_changes_only_before_anything_depends_on_it(
     assert "kind" in tuning_rules.faults(wanted, FirmwareChoice(), record, CHOICES)
     free = FirmwareChoice("efi")
     assert tuning_rules.faults(free, FirmwareChoice(), plain.GUEST, CHOICES) == {}
+
+
+def test_secure_boot_needs_a_chipset_that_keeps_its_memory_apart() -> None:
+    able = replace(CHOICES, firmwares=("bios", "efi", "secure"))
+    said = {
+        machine: tuning_rules.faults(
+            FirmwareChoice("secure"), FirmwareChoice(), replace(plain.GUEST, machine=machine), able
+        )
+        for machine in ("pc-i440fx-7.2", "pc-q35-7.2")
+    }
+    assert "Q35" in said["pc-i440fx-7.2"]["kind"]
+    assert said["pc-q35-7.2"] == {}
