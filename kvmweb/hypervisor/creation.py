@@ -12,7 +12,7 @@ import libvirt
 
 from kvmweb.core import errors, wire
 from kvmweb.core.specs import DiskSpec, Firmware, GuestSpec
-from kvmweb.definitions import guest_building
+from kvmweb.definitions import guest_building, hardware
 from kvmweb.definitions import volumes as volume_xml
 from kvmweb.hypervisor import actions, faults, firmware_files
 
@@ -22,7 +22,9 @@ UNDEFINE = (
     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
-"""Everything that libvirt keeps of a guest; its TPM's state goes along (libvirt 9.0)."""
+"""Everything that libvirt keeps of a guest; the state of most TPMs goes along (libvirt 9.0)."""
+KEEPS_TPM = 8_009_000
+"""The libvirt that learned to keep a TPM's state, and to be told not to."""
 
 
 def define(connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any]) -> None:
@@ -53,7 +55,7 @@ def delete(connection: libvirt.virConnect, uuid: str) -> None:
     with faults.translated():
         if domain.isActive():
             raise errors.WrongState(name=domain.name(), state="running")
-        domain.undefineFlags(UNDEFINE)
+        _undefine(connection, domain)
 
 
 def forget(connection: libvirt.virConnect, uuid: str) -> bool:
@@ -63,12 +65,19 @@ def forget(connection: libvirt.virConnect, uuid: str) -> bool:
         if domain.isActive():
             domain.destroy()
         if domain.isPersistent():
-            domain.undefineFlags(UNDEFINE)
+            _undefine(connection, domain)
     except libvirt.libvirtError as error:
         if faults.is_gone(error):
             return False
         raise faults.problem(error) from error
     return True
+
+
+def _undefine(connection: libvirt.virConnect, domain: libvirt.virDomain) -> None:
+    text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    has_tpm = any(device.tag == "tpm" for device in hardware.parse(text))
+    is_told = has_tpm and connection.getLibVersion() >= KEEPS_TPM
+    domain.undefineFlags(UNDEFINE | (libvirt.VIR_DOMAIN_UNDEFINE_TPM if is_told else 0))
 
 
 def _spec(uuid: str, plain: dict[str, Any]) -> GuestSpec:
