@@ -86,7 +86,7 @@ def bring_back(actor: Actor, ref: Ref, *, name: str) -> None:
     audit.tell(act="bring-back", name=found.name)
     audit.running().detail.update(now=name)
     try:
-        client.call(ref.host, "guest.unbin", uuid=ref.id, name=name)
+        client.call(ref.host, "guest.unbin", deadline_s=renaming.DEADLINE_S, uuid=ref.id, name=name)
     except Exists as problem:
         sentence = _("A guest of this name is already on this host.")
         raise Invalid(fields={"name": sentence}) from problem

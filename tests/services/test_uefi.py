@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from kvmweb.services import (
 )
 from tests.services.test_bins import binned
 from tests.services.test_cloning import cloned
-from tests.services.test_creation import made, wish
+from tests.services.test_creation import faults, made, wish
 from tests.services.workshop import IMAGES, KEY, Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
@@ -88,6 +89,7 @@ def test_a_guest_that_the_portal_made_starts_sleeps_wakes_and_leaves_nothing(
     """With secure boot and a TPM; and it does not find what another of its name left."""
     variables(shop, "fresh").write_bytes(b"left")
     wanted = wish(shop, firmware="secure", has_tpm=True, is_started=True, memory=160 * 1024**2)
+    assert "firmware" in faults(admin, replace(wanted, machine="pc"))
     done = made(admin, wanted)
     assert done.state is JobState.DONE, [step.detail for step in done.steps]
     ref = done.result
@@ -215,5 +217,7 @@ def test_another_firmware_before_the_installation_starts_from_its_own_template(
     inside = {"with_memory": True, "disks": {"vda": "internal"}}
     with pytest.raises(Problem):
         client.call(KEY, "guest.snapshot", uuid=ref.id, name="live", **inside)
+    snapshots.take(admin, ref, name="outside")
+    shop.see(lambda: shop.record(ref).snapshots == 2)
     with pytest.raises(Invalid):
         tuning.edit(admin, ref, FirmwareChoice("bios"), is_sure=True)
