@@ -10,6 +10,7 @@ MEASUREMENTS = (
     "bench.live",
     "bench.console",
     "bench.volumes",
+    "bench.create_page",
     "bench.sink",
     "bench.transfers",
 )

@@ -37,13 +37,18 @@ def main(sizes: list[int]) -> None:
         import django
 
         django.setup()
-        print(f"{'volumes':>7} {'page':<12} {'median ms':>9} {'p95 ms':>7} {'CPU ms':>7} "
-              f"{'queries':>7} {'bytes':>7}")  # fmt: skip
+        heading()
         for size in sizes:
             prepare(size)
             for name, query in ADDRESSES.items():
                 address = f"/storage/one/{POOL}/{query.format(last=-(-size // 100))}"
                 measure(size, name, address)
+
+
+def heading() -> None:
+    """Above the lines."""
+    print(f"{'volumes':>7} {'page':<13} {'median ms':>9} {'p95 ms':>7} {'CPU ms':>7} "
+          f"{'queries':>7} {'bytes':>7}")  # fmt: skip
 
 
 def prepare(size: int) -> None:
@@ -91,7 +96,7 @@ def measure(size: int, name: str, address: str) -> None:
     with CaptureQueriesContext(connection) as queries:
         client.get(address)
     middle = statistics.median(spent)
-    print(f"{size:>7} {name:<12} {middle:>9.1f} {spent[-3]:>7.1f} {cpu:>7.1f} {len(queries):>7} "
+    print(f"{size:>7} {name:<13} {middle:>9.1f} {spent[-3]:>7.1f} {cpu:>7.1f} {len(queries):>7} "
           f"{size_bytes:>7}")  # fmt: skip
 
 

@@ -114,6 +114,7 @@ MIDDLEWARE = [
     "kvmweb.web.middleware.Problems",
 ]
 
+FORM_RENDERER = "kvmweb.web.form_drawing.Renderer"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
