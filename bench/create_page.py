@@ -1,53 +1,38 @@
-"""The page of a new guest: server time, queries and bytes, beside what its host holds.
+"""The page of a new guest, beside what its host holds: `python -m bench.create_page [volumes…]`.
 
-`python -m bench.create_page [volumes…]` fills a mirror of its own in a folder that it removes: one
-host with one pool, every tenth volume an ISO. A page is asked for through the whole ASGI
-application in this process. No worker runs: nothing here can ask libvirt anything.
+Every tenth volume of the one pool is an ISO.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 
-from bench.volumes import POOL, heading, measure
-
-ADDRESSES = {
-    "from an ISO": "",
-    "ISO chosen": f"?source=iso&pool={POOL}&image=disk-00000.iso",
-    "existing disk": "?source=import",
-    "empty": "?source=empty",
-}
+from bench import pages
+from bench.volumes import POOL
 
 
 def main(sizes: list[int]) -> None:
     """Print one line for each size and kind of page."""
-    with tempfile.TemporaryDirectory(prefix="kvmweb-bench-") as folder:
-        os.environ.update(
-            KVMWEB_DATA_DIR=folder, KVMWEB_PLAIN_HTTP="1", KVMWEB_EMBEDDED_HUB="0",
-            DJANGO_SETTINGS_MODULE="kvmweb.settings",
-        )  # fmt: skip
-        import django
+    pages.table("volumes", sizes, prepare, addresses)
 
-        django.setup()
-        heading()
-        for size in sizes:
-            prepare(size)
-            for name, query in ADDRESSES.items():
-                measure(size, name, f"/guests/create/{query}")
+
+def addresses(_size: int) -> dict[str, str]:
+    """Kinds of pages."""
+    start = "/guests/create/"
+    return {
+        "from an ISO": start,
+        "ISO chosen": f"{start}?source=iso&pool={POOL}&image=disk-00000.iso",
+        "existing disk": f"{start}?source=import",
+        "empty": f"{start}?source=empty",
+    }
 
 
 def prepare(size: int) -> None:
-    """An empty database with one host whose pool has so many volumes, and an administrator."""
-    from django.core.management import call_command
-
+    """One host whose pool has so many volumes, and an administrator."""
     from kvmweb.hub.mirror import Writer
     from tests import mirrors
     from tests.hub import plain
 
-    call_command("migrate", verbosity=0)
-    call_command("flush", verbosity=0, interactive=False)
     mirrors.host("one")
     told = [plain.pool(21), plain.network(1)]
     for number in range(size):
