@@ -25,7 +25,8 @@ class Field:
     choices: all there are; none: free text that fits `pattern`. offered: the enumeration of the
     host's domain capabilities that says which of them it has. option: virt-xml's word.
     clears: what no longer fits another value. powerful: values that need the further right.
-    is_said: part of what a device is called, where a person sees a list of them.
+    is_said: part of what a device is called, where a person sees a list of them. is_live: libvirt
+    changes it in a running guest.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Field:
     is_fixed: bool = False
     """Said when it is added, and never changed."""
     is_said: bool = True
+    is_live: bool = False
     needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Values, each with what the host must offer for it; see `is_offered`."""
 

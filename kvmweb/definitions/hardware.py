@@ -117,7 +117,7 @@ def edit(xml: str, place: int, kind: Kind, values: Mapping[str, str]) -> str:
     """The whole definition, with this device changed; what is not named stays. Raises Invalid."""
     root = elements.parse(xml)
     found = _at(root, kind.tag, place)
-    changed = [it for it in kind.fields if it.name in values and _differs(found, it, values)]
+    changed = _changed(found, kind, values)
     if not changed:
         return xml
     was_drawn = drawing.is_wanted(root)
@@ -127,6 +127,17 @@ def edit(xml: str, place: int, kind: Kind, values: Mapping[str, str]) -> str:
             _clear(found, path)
     drawing.follow(root, was_drawn)
     return elements.serialize(root)
+
+
+def updated(xml: str, place: int, kind: Kind, values: Mapping[str, str]) -> str:
+    """The XML of a running guest's device, changed; empty where that waits. Raises Invalid."""
+    found = _at(elements.parse(xml), kind.tag, place)
+    changed = _changed(found, kind, values)
+    if not changed or not all(it.is_live for it in changed):
+        return ""
+    for field in changed:
+        _write(found, field, values[field.name])
+    return elements.serialize(found)
 
 
 def remove(xml: str, tag: str, place: int) -> str:
@@ -226,6 +237,10 @@ def _build(kind: Kind, values: Mapping[str, str]) -> Element:
     if kind.source:
         host_devices.fill(made, values.get("device", ""))
     return made
+
+
+def _changed(element: Element, kind: Kind, values: Mapping[str, str]) -> list[Field]:
+    return [it for it in kind.fields if it.name in values and _differs(element, it, values)]
 
 
 def _differs(element: Element, field: Field, values: Mapping[str, str]) -> bool:

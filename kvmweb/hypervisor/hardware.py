@@ -101,7 +101,8 @@ def edit(
     values: dict[str, str],
     definition_hash: str = "",
 ) -> Outcome:
-    """Change a device as it is stored: `now` while the guest is off, else `next`, or `same`.
+    """Change a device as it is stored, and in the running guest where libvirt can: `now`, else
+    `next`, or `same`.
 
     Raises: Conflict when the device is no longer what was seen, WrongState for a transient guest,
     Invalid.
@@ -109,7 +110,30 @@ def edit(
     domain = changing.seen(connection, uuid, definition_hash)
     with faults.translated():
         kind, place = _stored(domain, key)
-        return _stored_as(connection, domain, lambda text: xml.edit(text, place, kind, values))
+        part = _running(domain, key, kind, values)
+        found = _stored_as(connection, domain, lambda text: xml.edit(text, place, kind, values))
+        return Outcome(NOW) if part and _is_updated(domain, part) else found
+
+
+def _is_updated(domain: libvirt.virDomain, part: str) -> bool:
+    """QEMU takes another password of a screen, and none for one that was started without."""
+    try:
+        domain.updateDeviceFlags(part, LIVE)
+    except libvirt.libvirtError as error:
+        if faults.is_lost(error):
+            raise
+        return False
+    return True
+
+
+def _running(domain: libvirt.virDomain, key: str, kind: Kind, values: dict[str, str]) -> str:
+    """What a running guest is told of the change; empty where nothing, or nothing of it now."""
+    live, stored = changing.texts(domain)
+    pair = next((it for it in xml.pairs(live, stored) if it.device.key == key), None)
+    if not live or pair is None or pair.now is None:
+        return ""
+    place = xml.place_of(live, pair.now.key)
+    return xml.updated(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE), place, kind, values)
 
 
 def remove(

@@ -249,6 +249,34 @@ def test_what_is_no_choice_or_no_kind_is_refused(shop: Workshop, editor: Actor) 
         add(person("op", "operator"), ref, "rng", source="/dev/urandom")
 
 
+def test_a_running_screen_takes_another_password_at_once_but_no_address(
+    shop: Workshop, admin: Actor
+) -> None:
+    ref = shop.define("locked")
+
+    def edit(**values: str) -> str:
+        return hardware.edit(admin, ref, key(admin, ref, "vnc"), values).when
+
+    assert edit(password="first222") == "now"
+    shop.lab.virsh("start", ref.id)
+    shop.see(lambda: shop.record(ref).state.is_active)
+    assert edit(password="hunter22") == "now"
+    assert "hunter22" in dumped(shop, ref, "--security-info")
+    assert "hunter22" in dumped(shop, ref, "--security-info", "--inactive")
+    assert edit(password="other222", listen=hardware_kinds.EVERYWHERE) == "next"
+    assert "hunter22" in dumped(shop, ref, "--security-info")
+    assert "other222" in dumped(shop, ref, "--security-info", "--inactive")
+
+
+def test_a_screen_that_was_started_without_a_password_has_one_at_its_next_start(
+    shop: Workshop, admin: Actor
+) -> None:
+    ref = shop.define("open", start=True)
+    screen = key(admin, ref, "vnc")
+    assert hardware.edit(admin, ref, screen, {"password": "hunter22"}).when == "next"
+    assert "hunter22" in dumped(shop, ref, "--security-info", "--inactive")
+
+
 def test_a_screen_for_everybody_needs_the_further_right(
     shop: Workshop, editor: Actor, admin: Actor
 ) -> None:
