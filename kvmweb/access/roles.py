@@ -50,7 +50,8 @@ _EDIT = {
     "guest.snapshot", "guest.revert", "guest.snapshot_delete",
     "guest.rename", "guest.password", "guest.keys", "guest.freeze",
 }  # fmt: skip
-"""Not guest.xml: raw XML is root on the host."""
+"""Not guest.xml: raw XML is root on the host. Not guest.limits: a limit is set against those who
+use the guest, by who answers for its host."""
 
 ROLES: dict[str, frozenset[str]] = {
     "viewer": frozenset(_SEE),
@@ -72,7 +73,7 @@ ROLES: dict[str, frozenset[str]] = {
         | _CREATE
         | _HOST
         | _NETWORK
-        | {"console.takeover", "network.boot"}
+        | {"console.takeover", "network.boot", "guest.limits"}
     ),
     "auditor": frozenset(
         _SEE

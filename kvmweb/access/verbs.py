@@ -46,6 +46,7 @@ _CHANGE = [
     ("guest.disks", Kind.GUEST),
     ("guest.inspect", Kind.GUEST),
     ("guest.edit", Kind.GUEST),
+    ("guest.limits", Kind.GUEST),
     ("guest.passthrough", Kind.GUEST),
     ("guest.create", Kind.HOST),
     ("guest.define", Kind.HOST),

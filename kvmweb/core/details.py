@@ -71,6 +71,8 @@ class GuestDetails:
     snapshots: tuple[SnapshotLine, ...] = ()
     disks: Obstacle = Obstacle.NO_RIGHT
     """What stands in the way of changing its disks and drives."""
+    limits: Obstacle = Obstacle.NO_RIGHT
+    """What stands in the way of limiting its disks and interfaces."""
     inside: Obstacle = Obstacle.NO_RIGHT
     """What stands in the way of looking inside its disks."""
     hardware: Hardware = field(default_factory=Hardware)

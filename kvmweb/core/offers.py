@@ -31,6 +31,7 @@ class Obstacle(StrEnum):
     NO_SERIAL = "no-serial"
     NOT_SUPPORTED = "not-supported"
     TEMPLATE = "template"
+    LIMITED = "limited"
     NO_TEMPLATE = "no-template"
     HOST_AWAY = "host-away"
     MAINTENANCE = "maintenance"

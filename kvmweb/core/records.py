@@ -105,6 +105,11 @@ class InterfaceRecord:
     is_unplugged: bool = False
     """Its virtual network was stopped under it: it is connected to nothing until re-attached."""
 
+    @property
+    def is_limited(self) -> bool:
+        """Its bandwidth is."""
+        return (self.inbound, self.outbound) != (UNLIMITED, UNLIMITED)
+
 
 @dataclass(frozen=True, slots=True)
 class SerialRecord:

@@ -1,12 +1,14 @@
 """The network interfaces of a guest: add one, change it, pull its cable, take it away.
 
 The right to edit the guest is needed; to connect it elsewhere also that over the network, or over
-the host's bridges. Nobody names a device of the host by typing.
+the host's bridges; for its bandwidth the one over limits. Nobody names a device of the host by
+typing.
 """
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
@@ -14,14 +16,15 @@ from kvmweb.access import judge
 from kvmweb.core import wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.cards import CardChange, CardLimits, CardPlace
-from kvmweb.core.errors import Invalid, NotFound, WrongState
+from kvmweb.core.errors import Denied, Invalid, NotFound, WrongState
 from kvmweb.core.networks import MACVTAP_MODES, OVS, HostInterface
-from kvmweb.core.records import InterfaceRecord, NetworkRecord
+from kvmweb.core.records import GuestRecord, InterfaceRecord, NetworkRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.specs import InterfaceSpec
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, creation, creation_devices, networks, present
+from kvmweb.services import limits as rights
 from kvmweb.services.guard import guarded, sifted
 
 MODELS = creation_devices.MODELS
@@ -113,16 +116,18 @@ def edit(
 ) -> str:
     """`now`, `next` (all of it at the next start at the latest) or `same`. Empty leaves as it is.
 
-    Raises: NotFound, Invalid (fields), WrongState for a MAC while it runs, Conflict, HostDown,
-    NotSupported where the host of a running guest cannot limit: then nothing was changed.
+    Raises: NotFound, Denied (bandwidth), Invalid (fields), WrongState for a MAC while it runs,
+    Conflict, HostDown, NotSupported where the host of a running guest cannot limit: then nothing
+    was changed.
     """
     present.reachable(ref)
-    before, is_active = _card(ref, mac)
+    before, record = _card(ref, mac)
+    limits = _allowed(actor, ref, limits, before)
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong) if place else _same_in(actor, ref, before, mode)
     _mode(mode or "bridge", wrong)
     _limits(actor, ref, limits, found, before, wrong)
-    new_mac = _other_mac(actor, ref, before, new_mac, wrong, is_active=is_active)
+    new_mac = _other_mac(actor, ref, before, new_mac, wrong, is_active=record.state.is_active)
     if model and model != before.model:
         _model(model, wrong)
     if wrong:
@@ -142,25 +147,40 @@ def edit(
 def detach(actor: Actor, ref: Ref, mac: str, *, definition_hash: str = "") -> str:
     """`now` when it is gone, `asked` while the guest holds on to it, `next` where it cannot be.
 
-    Raises: NotFound, WrongState while it is paused, Conflict, HostDown.
+    Raises: NotFound, Denied (it is limited), WrongState while it is paused, Conflict, HostDown.
     """
     present.reachable(ref)
-    _card(ref, mac)
+    card, record = _card(ref, mac)
+    is_limited = any(it.mac == card.mac and it.is_limited for it in _cards(record))
+    judged = rights.judged(actor, ref, record, definition_hash, is_limited=is_limited)
     audit.running().detail.update(mac=mac)
     return str(
-        client.call(
-            ref.host, "guest.detach_card", uuid=ref.id, mac=mac, definition_hash=definition_hash
-        )
+        client.call(ref.host, "guest.detach_card", uuid=ref.id, mac=mac, definition_hash=judged)
     )
 
 
-def _card(ref: Ref, mac: str) -> tuple[InterfaceRecord, bool]:
+def _allowed(actor: Actor, ref: Ref, wanted: CardLimits, card: InterfaceRecord) -> CardLimits:
+    """Who may not limit leaves the bandwidth as it is, whatever it is by then. Raises Denied."""
+    if rights.may(actor, ref):
+        return wanted
+    pairs = ((wanted.inbound, card.inbound), (wanted.outbound, card.outbound))
+    if any(flow is not None and flow != before for flow, before in pairs):
+        raise Denied(verb=rights.VERB, ref=str(ref))
+    return replace(wanted, inbound=None, outbound=None)
+
+
+def _cards(record: GuestRecord) -> tuple[InterfaceRecord, ...]:
+    """As they will be at the next start, then as they are."""
+    return (*record.next_interfaces, *record.interfaces)
+
+
+def _card(ref: Ref, mac: str) -> tuple[InterfaceRecord, GuestRecord]:
     record = present.record(present.guest(ref))
     if not record.is_persistent and not record.state.is_active:
         raise WrongState(state=record.state.value)
-    for card in (*record.next_interfaces, *record.interfaces):
+    for card in _cards(record):
         if card.mac == mac.lower():
-            return card, record.state.is_active
+            return card, record
     raise NotFound(ref=f"{ref}/{mac}")
 
 

@@ -10,18 +10,19 @@ from kvmweb.core.disk_edits import DiskLimits
 from kvmweb.core.errors import Invalid
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, disks, present
+from kvmweb.services import audit, disks, limits, present, templates
 from kvmweb.services.guard import guarded
 
 MOST = 2**53
 """Beyond this QEMU counts no more."""
 
 
-@guarded("guest.disks")
+@guarded(limits.VERB)
 def limit(
     actor: Actor, ref: Ref, target: str, wanted: DiskLimits, *, definition_hash: str = ""
 ) -> str:
     """`now` or `same`. Raises: NotFound, Invalid (fields), Conflict, WrongState, HostDown."""
+    templates.require_none(ref)
     present.reachable(ref)
     disk, _volume = disks.ask(actor, ref, target, is_next=True)
     wrong = _faults(wanted)

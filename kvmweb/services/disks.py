@@ -34,6 +34,7 @@ from kvmweb.services import (
     audit,
     deletion,
     image_locks,
+    limits,
     media,
     present,
     templates,
@@ -167,21 +168,24 @@ def detach(
 ) -> Detached:
     """Take it away; with `delete` its volume goes, too, once the guest has let go of it.
 
-    Raises: NotFound, Invalid (delete: it is needed elsewhere, or in no pool), Denied, WrongState
-    while the guest is paused, Conflict, HostDown.
+    Raises: NotFound, Invalid (delete: it is needed elsewhere, or in no pool), Denied (also where
+    it is limited), WrongState while the guest is paused, Conflict, HostDown.
     """
     templates.require_none(ref)
     present.reachable(ref)
     _record, volume = ask(actor, ref, target)
+    record = present.record(present.guest(ref))
+    held = [it for it in (*record.disks, *record.next_disks) if it.target == target]
+    is_limited = any(it.limits for it in held)
+    judged = limits.judged(actor, ref, record, definition_hash, is_limited=is_limited)
     if delete:
         _require_deletable(volume)
     audit.running().detail.update(disk=target, source=volume.source, delete=delete)
     when = str(
         client.call(
-            ref.host, "guest.detach_disk", uuid=ref.id, target=target,
-            definition_hash=definition_hash,
+            ref.host, "guest.detach_disk", uuid=ref.id, target=target, definition_hash=judged
         )
-    )  # fmt: skip
+    )
     if not delete or when != "now":
         return Detached(when)
     try:

@@ -55,7 +55,8 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         may_write_definition=judge.can(actor, "guest.xml", ref) and guest.record["is_persistent"],
         asked=_asked(actor, ref),
         snapshots=snapshots.lines(actor, guest, host),
-        disks=_disks(actor, guest, is_up=host is not None and host.is_up),
+        disks=_devices(actor, guest, host, "guest.disks"),
+        limits=_devices(actor, guest, host, "guest.limits"),
         inside=inside.obstacle(actor, ref, is_active=GuestState(guest.state).is_active, host=host),
         hardware=hardware.of_guest(actor, guest, host),
     )
@@ -107,12 +108,14 @@ def _row(ref: Ref) -> mirror.Guest:
     return found
 
 
-def _disks(actor: Actor, guest: mirror.Guest, *, is_up: bool) -> Obstacle:
-    if not judge.can(actor, "guest.disks", guest.ref):
+def _devices(
+    actor: Actor, guest: mirror.Guest, host: mirror.HostMirror | None, right: str
+) -> Obstacle:
+    if not judge.can(actor, right, guest.ref):
         return Obstacle.NO_RIGHT
     if guest.record.get("template"):
         return Obstacle.TEMPLATE
-    return Obstacle.NONE if is_up else Obstacle.HOST_AWAY
+    return Obstacle.NONE if host is not None and host.is_up else Obstacle.HOST_AWAY
 
 
 def _asked(actor: Actor, ref: Ref) -> Asked | None:

@@ -54,6 +54,7 @@ MODES = [
 ]
 """Of macvtap, for a select."""
 _FLOWS = ("inbound", "outbound")
+_PARTS = ("", "_peak", "_burst")
 
 
 def known(card: InterfaceRecord) -> dict[str, Any]:
@@ -78,9 +79,9 @@ def known(card: InterfaceRecord) -> dict[str, Any]:
 
 
 def limits(found: dict[str, Any]) -> CardLimits:
-    """Taken out of what a form found."""
+    """Taken out of what a form found; a form without flows leaves them as they are."""
     flows = [
-        Flow(*(found.pop(f"{name}{part}") or 0 for part in ("", "_peak", "_burst")))
+        Flow(*(found.pop(f"{name}{part}") or 0 for part in _PARTS)) if name in found else None
         for name in _FLOWS
     ]
     return CardLimits(found.pop("mtu") or 0, found.pop("vlan") or 0, *flows)

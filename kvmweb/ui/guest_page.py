@@ -172,6 +172,17 @@ class GuestPage:
         return messages.obstacle(Offer("guest.disks", self.details.disks))
 
     @property
+    def no_limits(self) -> str:
+        """Why its disks and interfaces cannot be limited; empty when they can."""
+        return messages.obstacle(Offer("guest.limits", self.details.limits))
+
+    @property
+    def no_lift(self) -> str:
+        """Why what is limited cannot be taken away; empty when it can."""
+        is_denied = self.details.limits is Obstacle.NO_RIGHT
+        return messages.obstacle(Offer("guest.limits", Obstacle.LIMITED)) if is_denied else ""
+
+    @property
     def no_inside(self) -> str:
         """Why nobody can look inside its disks now; empty when one can."""
         return messages.obstacle(Offer("guest.inspect", self.details.inside))

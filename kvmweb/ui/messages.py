@@ -142,6 +142,9 @@ OBSTACLES: dict[str, Text] = {
     offers.Obstacle.NO_SERIAL: _("The guest has no serial port."),
     offers.Obstacle.NOT_SUPPORTED: _("This host cannot do it."),
     offers.Obstacle.TEMPLATE: _("It is a template: new guests are made of it, it does not change."),
+    offers.Obstacle.LIMITED: _(
+        "It is limited, and taking it away would lift that. Ask an administrator."
+    ),
     offers.Obstacle.NO_TEMPLATE: _("It is no template."),
     offers.Obstacle.HOST_AWAY: _("The host is not answering."),
     offers.Obstacle.MAINTENANCE: _("The host is in maintenance: no guest starts there."),

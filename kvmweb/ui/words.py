@@ -170,6 +170,7 @@ _VERBS: dict[str, Verb] = {
     "guest.definition": Verb(_("See the definition"), "clipboard"),
     "guest.create": Verb(_("Create a guest"), "add", path="create"),
     "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
+    "guest.limits": Verb(_("Limit disks and interfaces"), "gauge"),
     "guest.passthrough": Verb(_("Give guests devices and folders of the host"), "cpu"),
     "guest.clone": Verb(_("Clone"), "copy", path="clone", is_forceful=True),
     "guest.define": Verb(_("Create guests of raw XML"), "add"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from kvmweb.core import refs
 from kvmweb.core.details import GuestDetails
 from kvmweb.core.errors import NotFound
+from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import InterfaceRecord
 from kvmweb.services import cards
 from kvmweb.ui import cards as face
@@ -74,17 +75,22 @@ class EditForm(Change):
     new_mac = forms.CharField(label=gettext_lazy("MAC address"), max_length=32)
     mtu = _rate(gettext_lazy("MTU"), cards.MTU[1])
     vlan = _rate(gettext_lazy("VLAN"), cards.VLAN_MAX)
+
+    def __init__(self, *args: Any, places: list[Any], models: list[Any], **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self.fields["place"].choices = places  # type: ignore[attr-defined]
+        self.fields["model"].choices = models  # type: ignore[attr-defined]
+
+
+class LimitForm(EditForm):
+    """The same with its bandwidth, for who may limit."""
+
     inbound = _rate(gettext_lazy("Average"))
     inbound_peak = _rate(gettext_lazy("Peak"))
     inbound_burst = _rate(gettext_lazy("Burst"))
     outbound = _rate(gettext_lazy("Average"))
     outbound_peak = _rate(gettext_lazy("Peak"))
     outbound_burst = _rate(gettext_lazy("Burst"))
-
-    def __init__(self, *args: Any, places: list[Any], models: list[Any], **rest: Any) -> None:
-        super().__init__(*args, **rest)
-        self.fields["place"].choices = places  # type: ignore[attr-defined]
-        self.fields["model"].choices = models  # type: ignore[attr-defined]
 
 
 @ASKS
@@ -126,14 +132,14 @@ def edit(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
     details = guest_dialogs.about(request, ref)
     card = _card(details, mac, is_next=True)
     there = cards.places(actor, host)
-    places = face.places(there, now=card)
-    models = face.models(cards.MODELS, now=card.model)
+    places, models = face.places(there, now=card), face.models(cards.MODELS, now=card.model)
+    may_limit = details.limits is not Obstacle.NO_RIGHT
 
     def form(*args: Any, **rest: Any) -> Strict:
-        known = face.known(card)
         if "initial" in rest:
-            rest["initial"] |= known
-        made = EditForm(*args, places=places, models=models, **rest)
+            rest["initial"] |= face.known(card)
+        kind = LimitForm if may_limit else EditForm
+        made = kind(*args, places=places, models=models, **rest)
         if details.record.state.is_active:
             made.fields["new_mac"].help_text = _("It can be changed while the guest is shut off.")
         return made
@@ -152,6 +158,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
         act,
         {
             "card": card,
+            "may_limit": may_limit,
             "command": device_commands.edit_card(details, card),
             "has_vlans": bool(card.vlans) or any(it.has_vlans for it in there),
             "has_devices": card.type == "direct" or any(it.type == "direct" for it in there),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from kvmweb.core import refs
 from kvmweb.core.disk_edits import DiskLimits
+from kvmweb.core.offers import Obstacle
 from kvmweb.services import disk_limits, disks
 from kvmweb.ui import device_commands, device_words
 from kvmweb.web import guest_dialogs
@@ -48,8 +49,9 @@ def limit(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpRespo
         _("Save"),
         form,
         act,
-        {"command": device_commands.limit_disk(details, disk)},
+        {"command": device_commands.limit_disk(details, disk), "disk": disk},
         name=f"limits-{target}",
+        is_possible=details.limits is not Obstacle.NO_RIGHT,
     )
     return guest_dialogs.answer(request, details, asked)
 

@@ -8,7 +8,7 @@ import pytest
 
 from kvmweb.core.actors import Actor
 from kvmweb.core.cards import CardLimits
-from kvmweb.core.errors import Invalid, NotSupported
+from kvmweb.core.errors import Conflict, Denied, Invalid, NotSupported
 from kvmweb.core.networks import Flow
 from kvmweb.core.refs import Ref
 from kvmweb.services import cards
@@ -71,10 +71,10 @@ def stored(shop: Workshop, ref: Ref) -> str:
     return shop.lab.virsh("dumpxml", ref.id, "--inactive")
 
 
-def test_limits_are_stored_while_it_is_off(shop: Workshop, creator: Actor, mac: str) -> None:
+def test_limits_are_stored_while_it_is_off(shop: Workshop, admin: Actor, mac: str) -> None:
     ref = guest(shop, mac)
     limits = CardLimits(mtu=1400, vlan=0, inbound=FAST, outbound=Flow(300))
-    assert cards.edit(creator, ref, mac, limits=limits) == "now"
+    assert cards.edit(admin, ref, mac, limits=limits) == "now"
     text = stored(shop, ref)
     assert "<mtu size='1400'/>" in text
     assert "<inbound average='1000' peak='2000' burst='512'/>" in text
@@ -82,13 +82,49 @@ def test_limits_are_stored_while_it_is_off(shop: Workshop, creator: Actor, mac: 
     card = shop.record(ref).interfaces[0]
     assert (card.mtu, card.outbound) == (1400, Flow(300))
     none = CardLimits(0, 0, Flow(), Flow())
-    assert cards.edit(creator, ref, mac, limits=none) == "now"
+    assert cards.edit(admin, ref, mac, limits=none) == "now"
     assert "<bandwidth>" not in stored(shop, ref)
     assert "<mtu" not in stored(shop, ref)
 
 
+def test_who_may_not_limit_neither_sets_nor_lifts_it_nor_takes_the_interface_away(
+    shop: Workshop, admin: Actor, creator: Actor, mac: str
+) -> None:
+    ref = guest(shop, mac)
+    with pytest.raises(Denied):
+        cards.edit(creator, ref, mac, limits=CardLimits(inbound=FAST))
+    assert cards.edit(admin, ref, mac, limits=CardLimits(inbound=FAST)) == "now"
+    assert cards.edit(creator, ref, mac, limits=CardLimits(mtu=1400, inbound=Flow())) == "now"
+    assert "average='1000'" in stored(shop, ref)
+    shop.see(lambda: shop.record(ref).interfaces[0].is_limited)
+    for lifted in (Flow(), Flow(5000)):
+        with pytest.raises(Denied) as denied:
+            cards.edit(creator, ref, mac, limits=CardLimits(inbound=lifted))
+        assert denied.value.context["verb"] == "guest.limits"
+    with pytest.raises(Denied):
+        cards.detach(creator, ref, mac)
+    place = f"network:{shop.network}"
+    assert (
+        cards.edit(creator, ref, mac, place=place, limits=CardLimits(mtu=0, inbound=FAST)) == "now"
+    )
+    assert "average='1000'" in stored(shop, ref)
+    shop.see(lambda: shop.record(ref).interfaces[0].mtu == 0)
+    assert cards.detach(admin, ref, mac) == "now"
+
+
+def test_a_limit_that_came_meanwhile_stays(
+    shop: Workshop, admin: Actor, creator: Actor, mac: str
+) -> None:
+    """The mirror does not know of it yet."""
+    ref = guest(shop, mac)
+    assert cards.edit(admin, ref, mac, limits=CardLimits(inbound=FAST)) == "now"
+    with pytest.raises(Conflict):
+        cards.detach(creator, ref, mac)
+    assert "average='1000'" in stored(shop, ref)
+
+
 def test_a_running_guest_is_limited_at_once(
-    shop: Workshop, creator: Actor, mac: str, lab: LabHost
+    shop: Workshop, admin: Actor, mac: str, lab: LabHost
 ) -> None:
     """A recording `tc` stands in for a kernel that has what limits need."""
     log, fake = lab.folder / "tc.log", lab.folder / "tc"
@@ -99,12 +135,12 @@ def test_a_running_guest_is_limited_at_once(
     lab.inside("mount", "--bind", str(fake), place)
     try:
         ref = guest(shop, mac, start=True)
-        assert cards.edit(creator, ref, mac, limits=CardLimits(inbound=FAST)) == "now"
+        assert cards.edit(admin, ref, mac, limits=CardLimits(inbound=FAST)) == "now"
         assert "average='1000'" in shop.lab.virsh("dumpxml", ref.id)
         assert "average='1000'" in stored(shop, ref)
         assert "rate 1000kbps" in log.read_text()
         shop.see(lambda: not shop.record(ref).has_pending_changes)
-        assert cards.edit(creator, ref, mac, is_link_up=False) == "now"
+        assert cards.edit(admin, ref, mac, is_link_up=False) == "now"
         assert "average='1000'" in shop.lab.virsh("dumpxml", ref.id)
     finally:
         lab.clear()
@@ -112,7 +148,7 @@ def test_a_running_guest_is_limited_at_once(
 
 
 def test_a_host_that_cannot_limit_changes_nothing(
-    shop: Workshop, creator: Actor, mac: str, lab: LabHost
+    shop: Workshop, admin: Actor, mac: str, lab: LabHost
 ) -> None:
     """Stored, the guest would not start any more."""
     fake = lab.folder / "tc-none"
@@ -124,7 +160,7 @@ def test_a_host_that_cannot_limit_changes_nothing(
     lab.inside("mount", "--bind", str(fake), place)
     try:
         with pytest.raises(NotSupported):
-            cards.edit(creator, ref, mac, is_link_up=False, limits=CardLimits(inbound=FAST))
+            cards.edit(admin, ref, mac, is_link_up=False, limits=CardLimits(inbound=FAST))
     finally:
         lab.inside("umount", place)
     assert stored(shop, ref) == before
@@ -228,9 +264,9 @@ def test_a_device_of_the_host_is_for_those_who_may(
     ],
 )
 def test_limits_that_make_no_sense_are_refused(
-    shop: Workshop, creator: Actor, mac: str, limits: CardLimits, field: str
+    shop: Workshop, admin: Actor, mac: str, limits: CardLimits, field: str
 ) -> None:
     ref = guest(shop, mac)
     with pytest.raises(Invalid) as wrong:
-        cards.edit(creator, ref, mac, limits=limits)
+        cards.edit(admin, ref, mac, limits=limits)
     assert set(wrong.value.fields) == {field}

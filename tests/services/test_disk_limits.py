@@ -11,6 +11,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.disk_edits import DiskChange, DiskLimits
 from kvmweb.core.errors import Conflict, Denied, Invalid
 from kvmweb.services import disk_limits, disks
+from kvmweb.store.models import CustomRole
 from tests.services.guest_shell import shell
 from tests.services.stage import person
 from tests.services.test_disks import dumped, guest
@@ -58,6 +59,33 @@ def test_a_shut_off_guest_keeps_it_and_what_is_wrong_is_said(shop: Workshop, adm
     assert "total_bytes" in caught.value.fields
     with pytest.raises(Denied):
         disk_limits.limit(person("op", "operator"), ref, "vda", both)
+
+
+def test_who_may_change_the_disk_neither_lifts_its_limit_nor_detaches_it(
+    shop: Workshop, admin: Actor, editor: Actor
+) -> None:
+    ref = guest(shop, disk="held.qcow2")
+    wanted = DiskLimits(total_iops=100)
+    assert disk_limits.limit(admin, ref, "vda", wanted) == "now"
+    with pytest.raises(Conflict):  # the mirror does not know of the limit yet
+        disks.detach(editor, ref, "vda")
+    shop.see(lambda: shop.record(ref).disks[0].limits == wanted.kept())
+    with pytest.raises(Denied):
+        disk_limits.limit(editor, ref, "vda", DiskLimits())
+    with pytest.raises(Denied) as denied:
+        disks.detach(editor, ref, "vda")
+    assert denied.value.context["verb"] == "guest.limits"
+    assert disks.edit(editor, ref, "vda", DiskChange(cache="none")) == "now"
+    assert "<total_iops_sec>100<" in dumped(shop, ref)
+    warden = custom("warden", "guest.view", "guest.limits")
+    assert disk_limits.limit(warden, ref, "vda", DiskLimits()) == "now"
+    shop.see(lambda: not shop.record(ref).disks[0].limits)
+    assert disks.detach(editor, ref, "vda").when == "now"
+
+
+def custom(name: str, *verbs: str) -> Actor:
+    CustomRole.objects.create(key=name, label=name, verbs=list(verbs))
+    return person(name, name)
 
 
 def test_how_a_disk_is_read_and_what_it_is_called(shop: Workshop, admin: Actor) -> None:

@@ -10,7 +10,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from kvmweb.core.actors import Actor
-from kvmweb.core.records import GuestState
+from kvmweb.core.networks import Flow
+from kvmweb.core.records import DiskRecord, GuestState, InterfaceRecord
 from kvmweb.core.refs import Ref
 from kvmweb.store.models import AuditEntry, Job, Person
 from kvmweb.ui import links
@@ -261,3 +262,26 @@ def test_the_page_costs_a_fixed_number_of_queries(
     editor.get(links.of(web01))
     with django_assert_max_num_queries(24):
         editor.get(links.of(web01))
+
+
+@pytest.mark.django_db
+def test_who_may_not_limit_sees_the_limits_and_why_they_stay(editor: Client) -> None:
+    mac = "52:54:00:00:00:01"
+    disk = DiskRecord("vda", "virtio", "disk", "/images/d", "qcow2", limits=("total_iops:700",))
+    card = InterfaceRecord(mac, "network", "default", "virtio", inbound=Flow(900, 1800))
+    (ref,) = mirrored(1, name="slow", disks=(disk,), interfaces=(card,), definition_hash="h")
+    url, admin = links.of(ref), signed_in(person("ada", "administrator"))
+    page = editor.get(url).content.decode()
+    assert "Requests in a second: 700" in page
+    assert page.count("taking it away would lift that") == 4  # Detach and Remove, each said twice
+    asked = editor.get(f"{url}disks/vda/limits/", **HTMX).content.decode()
+    assert "Requests in a second: 700" in asked
+    assert "total_iops" not in asked
+    form = editor.get(f"{url}interfaces/{mac}/", **HTMX).content.decode()
+    assert "900 KiB/s, peak 1800 KiB/s" in form
+    assert 'name="inbound"' not in form
+    typed = {"is_link_up": "up", "model": "virtio", "new_mac": mac, "inbound": "5"}
+    assert editor.post(f"{url}interfaces/{mac}/", typed, **HTMX).status_code == 400
+    assert "taking it away would lift that" not in admin.get(url).content.decode()
+    assert 'name="inbound"' in admin.get(f"{url}interfaces/{mac}/", **HTMX).content.decode()
+    assert 'name="total_iops"' in admin.get(f"{url}disks/vda/limits/", **HTMX).content.decode()

@@ -1,0 +1,35 @@
+"""Limits of a guest's disks and interfaces: a right of its own.
+
+They are set against those who use the guest, by who answers for its host: who may change a guest
+sees its limits, and neither sets nor lifts them, nor takes away what has one to add it without.
+"""
+
+from __future__ import annotations
+
+from kvmweb.access import judge
+from kvmweb.core.actors import Actor
+from kvmweb.core.errors import Denied
+from kvmweb.core.records import GuestRecord
+from kvmweb.core.refs import Ref
+from kvmweb.services.marks import internal
+
+VERB = "guest.limits"
+
+
+@internal("a part of acts on devices that may be limited")
+def may(actor: Actor, ref: Ref) -> bool:
+    """Whether this actor may set and lift limits of this guest."""
+    return judge.can(actor, VERB, ref)
+
+
+@internal("a part of acts that take a device away")
+def judged(actor: Actor, ref: Ref, record: GuestRecord, seen: str, *, is_limited: bool) -> str:
+    """The hash of the definition that it may be taken out of. is_limited: as the record says.
+
+    seen: the hash that the person was shown, if any. Raises Denied.
+    """
+    if may(actor, ref):
+        return seen
+    if is_limited:
+        raise Denied(verb=VERB, ref=str(ref))
+    return seen or record.definition_hash
