@@ -219,7 +219,7 @@ TABLE: dict[str, Power] = {
         Power("guest.destroy", "guest.destroy", "guest.destroy", _to_destroy, 60.0),
         Power("guest.autostart", "guest.autostart", "guest.autostart", _to_switch),
         Power("guest.describe", "guest.describe", "guest.describe", _always),
-        Power("guest.edit", "guest.edit", "guest.resize", _to_keep),
+        Power("guest.resize", "guest.edit", "guest.resize", _to_keep),
         Power("guest.snapshot", "guest.snapshot", "guest.snapshot", _to_snapshot, 1800.0),
         Power("guest.clone", "guest.clone", "guest.clone", _to_clone),
         Power("guest.template", "guest.template", "guest.template", _to_template),

@@ -65,7 +65,7 @@ def guest(uri: str, verb: str, record: GuestRecord) -> str:
     if verb == "guest.autostart":
         switch = ["--disable"] if record.has_autostart else []
         return virsh(uri, "autostart", word, *switch)
-    if verb == "guest.edit":
+    if verb == "guest.resize":
         return resize(uri, record)
     if verb == "guest.clone":
         return clone(uri, word, f"{record.name}-clone")

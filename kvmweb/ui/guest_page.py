@@ -42,7 +42,7 @@ _GROUPS = (
      "guest.reboot_agent"),
     ("guest.suspend", "guest.resume", "guest.save"),
     ("guest.nmi", "guest.reset", "guest.destroy"),
-    ("guest.snapshot", "guest.edit", "guest.clone", "guest.template", "guest.untemplate",
+    ("guest.snapshot", "guest.resize", "guest.clone", "guest.template", "guest.untemplate",
      "guest.rename", "guest.delete"),
 )  # fmt: skip
 
@@ -190,7 +190,7 @@ class GuestPage:
     @property
     def no_edit(self) -> str:
         """Why nothing else of it can be changed; empty when it can."""
-        return self.by_verb["guest.edit"].reason if "guest.edit" in self.by_verb else ""
+        return self.by_verb["guest.resize"].reason if "guest.resize" in self.by_verb else ""
 
     @property
     def pending(self) -> list[pending.Line]:

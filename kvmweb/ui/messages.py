@@ -236,7 +236,7 @@ def obstacle(offer: offers.Offer) -> str:
     """Why this offer is not possible; empty when it is."""
     if offer.obstacle is offers.Obstacle.NO_RIGHT:
         return _now("You do not have the right “%(verb)s” here. Ask an administrator for it.") % {
-            "verb": words.verb(offer.verb).label
+            "verb": words.right(offer.verb).label
         }
     if offer.obstacle in (offers.Obstacle.PAUSED, offers.Obstacle.NOT_PAUSED):
         return str(_REASONS.get(offer.verb, OBSTACLES[offer.obstacle]))

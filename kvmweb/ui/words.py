@@ -30,7 +30,7 @@ class Verb:
     """How an action is shown. doing: said at once after the click, until the event decides.
 
     path: the last part of the action's URL. is_forceful: may lose data. asks: a question comes
-    first, as before all that is forceful.
+    first, as before all that is forceful. right: the verb that is judged, where it is another one.
     """
 
     label: Text
@@ -39,6 +39,7 @@ class Verb:
     path: str = ""
     is_forceful: bool = False
     is_asked: bool = False
+    right: str = ""
 
     @property
     def asks(self) -> bool:
@@ -161,7 +162,7 @@ _VERBS: dict[str, Verb] = {
     ),
     "guest.nmi": Verb(_("Send NMI"), "bolt", _("sending…"), "nmi", is_forceful=True),
     "guest.autostart": Verb(_("Autostart"), "autostart", path="autostart"),
-    "guest.disks": Verb(_("Attach disks"), "storage"),
+    "guest.disks": Verb(_("Change disks and media"), "storage"),
     "guest.inspect": Verb(_("Look inside disks"), "search", path="inside"),
     "guest.move_disk": Verb(_("Move a disk to another pool"), "move", path="move"),
     "guest.describe": Verb(_("Edit description"), "edit", path="describe"),
@@ -169,7 +170,10 @@ _VERBS: dict[str, Verb] = {
     "guest.screenshot": Verb(_("Screenshot"), "camera", path="screenshot"),
     "guest.definition": Verb(_("See the definition"), "clipboard"),
     "guest.create": Verb(_("Create a guest"), "add", path="create"),
-    "guest.edit": Verb(_("Processor and memory"), "cpu", path="size", is_forceful=True),
+    "guest.edit": Verb(_("Change the processor, memory and devices"), "cpu"),
+    "guest.resize": Verb(
+        _("Processor and memory"), "cpu", path="size", is_forceful=True, right="guest.edit"
+    ),
     "guest.limits": Verb(_("Limit disks and interfaces"), "gauge"),
     "guest.passthrough": Verb(_("Give guests devices and folders of the host"), "cpu"),
     "guest.clone": Verb(_("Clone"), "copy", path="clone", is_forceful=True),
@@ -305,6 +309,11 @@ def activity(is_active: bool) -> State:
 def verb(name: str) -> Verb:
     """How this verb is shown; an unknown one by its own name."""
     return _VERBS.get(name) or Verb(name, "info", path=name.rpartition(".")[2].replace("_", "-"))
+
+
+def right(name: str) -> Verb:
+    """The right that this verb needs."""
+    return verb(verb(name).right or name)
 
 
 def forward(mode: str) -> Text:

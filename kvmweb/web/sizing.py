@@ -52,7 +52,7 @@ def resize(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     context = {
         "form": form,
         "it": face.page(details),
-        "name": "guest.edit",
+        "name": "guest.resize",
         "action": request.path,
         "title": _("Processor and memory of %(name)s") % {"name": record.name},
         "action_label": _("Save"),

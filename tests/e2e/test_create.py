@@ -307,7 +307,7 @@ def test_a_running_guest_grows_and_says_what_waits(
     uuid = busybox_guest("growing", start=True)
     page = sign_in("ada")
     page.goto(f"{portal.url}/guests/lab/{uuid}/")
-    page.locator("[data-verb='guest.edit']").first.evaluate("it => it.click()")
+    page.locator("[data-verb='guest.resize']").first.evaluate("it => it.click()")
     dialog = page.get_by_role("dialog", name="Processor and memory of growing")
     expect(dialog).to_be_visible()
     page.screenshot(path=screenshots / "resize.png")

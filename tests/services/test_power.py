@@ -61,7 +61,7 @@ EXPECTED = {
     "guest.destroy":        (OFF, OFF, OK, OK, OK, OK, OK, OK),
     "guest.autostart":      (OK,) * 8,
     "guest.describe":       (OK,) * 8,
-    "guest.edit":           (OK,) * 8,
+    "guest.resize":         (OK,) * 8,
     "guest.snapshot":       (OK,) * 8,
     "guest.clone":          (OK, OK, OK, OK, OK, UP, UP, UP),
     "guest.template":       (OK, OK, *(UP,) * 6),
@@ -118,7 +118,7 @@ def test_a_qemu_that_does_not_answer_can_only_be_forced_off() -> None:
         if obstacle(word, state=GuestState.RUNNING, is_answering=False, is_agent_connected=True)
         is OK
     }
-    kept = {"guest.autostart", "guest.describe", "guest.edit", "guest.delete"}
+    kept = {"guest.autostart", "guest.describe", "guest.resize", "guest.delete"}
     assert possible == {"guest.destroy", *kept}
 
 

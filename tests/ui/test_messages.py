@@ -7,7 +7,7 @@ from kvmweb.access.verbs import VERBS
 from kvmweb.core import errors, records
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.services.power import TABLE
-from kvmweb.ui import messages, words
+from kvmweb.ui import messages, roles, words
 
 
 @pytest.mark.parametrize("code", errors.PROBLEMS)
@@ -49,6 +49,8 @@ def test_an_obstacle_has_a_reason(obstacle: Obstacle) -> None:
 
 
 def test_a_missing_right_is_named_and_says_how_to_get_it() -> None:
+    reason = messages.obstacle(Offer("guest.resize", Obstacle.NO_RIGHT))
+    assert "“Change the processor, memory and devices”" in reason
     reason = messages.obstacle(Offer("guest.destroy", Obstacle.NO_RIGHT))
     assert "Force off" in reason
     assert "administrator" in reason
@@ -80,3 +82,11 @@ def test_a_host_state_has_a_word(state: records.HostState) -> None:
 def test_a_message_follows_the_active_language_and_not_the_one_at_import() -> None:
     with override("zh-hans"):
         assert messages.problem(errors.Busy()).sentence
+
+
+def test_rights_are_told_apart_by_their_group_and_their_words() -> None:
+    groups = roles.groups(VERBS)
+    assert sorted(verb for _label, verbs in groups for verb in verbs) == sorted(VERBS)
+    for label, verbs in groups:
+        said = [str(words.verb(verb).label) for verb in verbs]
+        assert len(set(said)) == len(said), label

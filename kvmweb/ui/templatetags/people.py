@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
 from django.conf import settings
 
 from kvmweb.core import plain
-from kvmweb.ui import act_details, acts, words
+from kvmweb.ui import act_details, acts, roles, words
 
 register = template.Library()
 
@@ -35,6 +36,19 @@ def outcome_state(outcome: str) -> words.State:
 def detail_text(detail: dict[str, Any]) -> str:
     """The values of an act on one line, in words."""
     return act_details.text(detail)
+
+
+@register.filter
+def by_noun(verbs: Iterable[str]) -> list[tuple[words.Text, list[str]]]:
+    """Rights in groups, by what they are about."""
+    return roles.groups(verbs)
+
+
+@register.filter
+def choices_by_noun(field: Any) -> list[tuple[words.Text, list[Any]]]:
+    """The check boxes of a field of rights, in the same groups."""
+    boxes = {str(box.data["value"]): box for box in field}
+    return [(label, [boxes[verb] for verb in verbs]) for label, verbs in roles.groups(boxes)]
 
 
 @register.filter
