@@ -9,8 +9,9 @@ from kvmweb.core.refs import Ref
 
 @dataclass(frozen=True, slots=True)
 class DiskChoice:
-    """A disk of the guest. volume: its id where it is one of a pool that is started, else empty.
+    """A disk of the guest, or the memory of its snapshot, with that one's name as target.
 
+    volume: its id where it is one of a pool that is started, else empty.
     users: what else needs it, by name; hidden: how many more that the reader may not see.
     """
 
@@ -40,7 +41,7 @@ class DiskChoice:
     @property
     def is_proposed(self) -> bool:
         """Ticked at first: the guest's own, and nothing that came from elsewhere."""
-        is_own = self.device == "disk" and not self.is_readonly
+        is_own = self.device in ("disk", "memory") and not self.is_readonly
         return self.is_possible and (is_own or self.name.endswith("-seed.iso"))
 
 

@@ -50,6 +50,8 @@ class SnapshotRecord:
     has_added_vcpus: bool = False
     """Its memory was taken after virtual CPUs were added live: QEMU cannot load it again."""
     is_current: bool = False
+    memory_file: str = ""
+    """On the host, where its memory is kept outside of the disks."""
 
     @property
     def is_active(self) -> bool:

@@ -13,9 +13,10 @@ from kvmweb.core.volume_filter import VolumeFilter
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What needs a volume: a guest's disk, or an image that builds on it.
+    """What needs a volume: a guest's disk, its snapshot, or an image that builds on it.
 
-    how: the disk's target, or nothing for an image. is_active: the guest has a process.
+    how: the disk's target, the snapshot's name, or nothing for an image. is_active: the guest has
+    a process and the disk in use.
     reads_as: the format that the guest's disk says it has.
     """
 
@@ -27,6 +28,8 @@ class User:
     reads_as: str = ""
     is_binned: bool = False
     """The guest is in the recycle bin."""
+    is_memory: bool = False
+    """The memory of the guest's snapshot is kept in it."""
 
     @property
     def is_guest(self) -> bool:

@@ -35,6 +35,7 @@ def parse(xml: str) -> SnapshotRecord:
         disks=tuple(name for name, kept in disks.items() if kept in set(Kind)),
         needs=() if domain is None else _needs(domain),
         has_added_vcpus=_has_added_vcpus(root),
+        memory_file=_memory_file(root),
     )
 
 
@@ -101,7 +102,11 @@ def _sorted(keys: Iterable[str]) -> tuple[str, ...]:
 
 def memory_file(xml: str) -> str:
     """Where this snapshot keeps memory outside of the images; empty otherwise. Raises Invalid."""
-    memory = elements.parse(xml).find("memory")
+    return _memory_file(elements.parse(xml))
+
+
+def _memory_file(root: Element) -> str:
+    memory = root.find("memory")
     is_outside = memory is not None and memory.get("snapshot") == Memory.EXTERNAL
     return str(memory.get("file", "")) if memory is not None and is_outside else ""
 

@@ -126,21 +126,33 @@ def _volume_columns(record: Plain, before: Row | None) -> dict[str, Any]:
 
 
 def disk_uses(guest: mirror.Guest) -> dict[tuple[str, str], mirror.DiskUse]:
-    """What a guest's disks are read from, by target and place."""
-    found = {}
-    for disk in guest.record["disks"]:
-        if disk["source"]:
-            made = mirror.DiskUse(
-                guest=guest,
-                host=guest.host,
-                place=mirror.place(disk["source"]),
-                target=disk["target"][:32],
-                device=disk["device"][:16],
-                format=disk["format"][:32],
-                is_readonly=disk["is_readonly"],
-            )
-            found[made.target, made.place] = made
-    return found
+    """What a guest's disks are read from, by target and place, and the memory of its snapshots."""
+    made = [
+        mirror.DiskUse(
+            guest=guest,
+            host=guest.host,
+            place=mirror.place(disk["source"]),
+            target=disk["target"][:32],
+            device=disk["device"][:16],
+            format=disk["format"][:32],
+            is_readonly=disk["is_readonly"],
+        )
+        for disk in guest.record["disks"]
+        if disk["source"]
+    ]
+    made += [
+        mirror.DiskUse(
+            guest=guest,
+            host=guest.host,
+            place=mirror.place(snapshot["memory_file"]),
+            target=snapshot["name"][:32],
+            device=mirror.MEMORY,
+            is_readonly=True,
+        )
+        for snapshot in guest.record.get("snapshot_tree", ())
+        if snapshot.get("memory_file")
+    ]
+    return {(use.target, use.place): use for use in made}
 
 
 def _running(told: Told, before: Row | None, now: datetime) -> dict[str, Any]:

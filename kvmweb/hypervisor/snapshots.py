@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import libvirt
@@ -30,6 +30,17 @@ def read(domain: libvirt.virDomain) -> tuple[int, tuple[SnapshotRecord, ...]]:
         with contextlib.suppress(libvirt.libvirtError):
             current = domain.snapshotCurrent(0).getName()
     return len(found), _records(found[-MOST:], current)
+
+
+def keeps_memory(domain: libvirt.virDomain, names: Collection[str]) -> bool:
+    """Whether the memory of one of its snapshots is kept in any of these paths."""
+    try:
+        found = domain.listAllSnapshots(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL)
+        return any(xml.memory_file(snapshot.getXMLDesc(0)) in names for snapshot in found)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+            raise
+        return False
 
 
 def _records(

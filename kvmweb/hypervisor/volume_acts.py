@@ -15,7 +15,7 @@ from kvmweb.core.volumes import VolumeSpec
 from kvmweb.definitions import disks
 from kvmweb.definitions import pools as definitions
 from kvmweb.definitions import volumes as xml
-from kvmweb.hypervisor import pools
+from kvmweb.hypervisor import pools, snapshots
 
 WIPES = ("zero", "random", "trim", "nnsa", "dod", "bsi", "gutmann", "schneier")
 """Ways to wipe; all but zero and trim need the program `scrub` on the host."""
@@ -142,13 +142,16 @@ def refuse_while_used(
     *,
     only_running: bool = False,
 ) -> None:
-    """Raises Busy with the names of the guests whose disks, or what these build on, it is."""
+    """Raises Busy with the names of the guests whose disks, or what these build on, it is, or
+    the memory of whose snapshots."""
     names = _names(connection, uuid, volume)
     which = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE if only_running else 0
     users = []
     for domain in connection.listAllDomains(which):
         stored = [] if only_running or not domain.isPersistent() else [_stored(domain)]
-        if any(disks.needs(text, names) for text in [domain.XMLDesc(0), *stored]):
+        if any(disks.needs(text, names) for text in [domain.XMLDesc(0), *stored]) or (
+            not only_running and snapshots.keeps_memory(domain, names)
+        ):
             users.append(str(domain.name()))
     if users:
         shown = ", ".join(sorted(users)[:10])

@@ -249,6 +249,10 @@ class Volume(Mirrored):
         ]
 
 
+MEMORY = "memory"
+"""A device that is none: the file that holds the memory of a snapshot, with that one's name."""
+
+
 class DiskUse(models.Model):
     """One disk of a guest, found by what it is read from. place: as the guest's definition says."""
 

@@ -188,10 +188,11 @@ def _in_short(rows: Iterable[mirror.Guest]) -> Iterator[Binned]:
     for row in rows:
         by_host[row.host].append((row, present.record(row)))
     for host, held in by_host.items():
-        sources = {disk.source for _row, record in held for disk in record.disks if disk.source}
+        kept = {row.pk: deletion.files(record) for row, record in held}
+        sources = {disk.source for disks in kept.values() for disk in disks if disk.source}
         volumes = deletion.volumes_of(host, sources)
         for row, record in held:
-            own = {it.pk: it for disk in record.disks if (it := volumes.get(disk.source))}
+            own = {it.pk: it for disk in kept[row.pk] if (it := volumes.get(disk.source))}
             size = sum(volume.capacity for volume in own.values())
             yield _binned(row, record, names.get(host, host), span, size)
 
@@ -218,7 +219,7 @@ def _binned(
 def _whole(actor: Actor, row: mirror.Guest) -> Binned:
     """With each disk, and which of them go when it does."""
     record = present.record(row)
-    disks = deletion.choices(actor, row.ref, record.disks)
+    disks = deletion.choices(actor, row.ref, deletion.files(record))
     wanted = {(it.pool, it.name) for it in (record.bin.volumes if record.bin else ())}
     going = [disk for disk in disks if (disk.pool, disk.name) in wanted and not disk.is_shared]
     [short] = _in_short([row])

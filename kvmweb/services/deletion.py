@@ -21,7 +21,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.bins import BinnedVolume
 from kvmweb.core.deletion import Deletion, DiskChoice
 from kvmweb.core.errors import Denied, Invalid, Problem, WrongState
-from kvmweb.core.records import DiskRecord
+from kvmweb.core.records import DiskRecord, GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
@@ -56,7 +56,7 @@ def of_row(actor: Actor, row: mirror.Guest) -> Deletion:
         has_saved_state=record.has_saved_state,
         snapshots=record.snapshots,
         firmware=record.firmware,
-        disks=choices(actor, ref, record.disks),
+        disks=choices(actor, ref, files(record)),
         days=retention.days(),
     )
 
@@ -177,6 +177,16 @@ def _chosen(found: Deletion, wanted: set[str]) -> list[DiskChoice]:
         if not disk.may_delete:
             raise Denied(verb="volume.delete")
     return [disk for disk in found.disks if disk.volume in wanted]
+
+
+@internal("what goes with a guest")
+def files(record: GuestRecord) -> tuple[DiskRecord, ...]:
+    """Its disks, and as if they were some, the files that hold the memory of its snapshots."""
+    kept = [it for it in record.snapshot_tree if it.memory_file]
+    return (
+        *record.disks,
+        *(DiskRecord(it.name, "", mirror.MEMORY, it.memory_file, "") for it in kept),
+    )
 
 
 @internal("a part of acts on all disks of a guest")

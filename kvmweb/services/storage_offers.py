@@ -65,6 +65,16 @@ def _unused(act: str) -> Judgement:
     return judgement
 
 
+def _no_memory(judgement: Judgement) -> Judgement:
+    """The memory of a snapshot stays as it is, and is nobody's disk."""
+
+    def judged(facts: Facts) -> Obstacle:
+        is_memory = any(user.is_memory for user in facts.users.seen)
+        return judgement(facts) or (Obstacle.VOLUME_USED if is_memory else Obstacle.NONE)
+
+    return judged
+
+
 def _still(facts: Facts) -> Obstacle:
     """Copied while somebody writes, it would be neither the one nor the other."""
     is_written = any(user.is_active and not user.is_readonly for user in facts.users.seen)
@@ -89,10 +99,10 @@ OF_POOL: dict[str, Judgement] = {
     "volume.upload": _volume("upload"),
 }
 OF_VOLUME: dict[str, Judgement] = {
-    "volume.attach": _active,
+    "volume.attach": _no_memory(_active),
     "volume.download": _volume("download"),
     "volume.inspect": _looked_at,
-    "volume.resize": _volume("resize"),
+    "volume.resize": _no_memory(_volume("resize")),
     "volume.clone": _still,
     "volume.wipe": _unused("wipe"),
     "volume.delete": _unused("delete"),

@@ -121,14 +121,19 @@ def places(pool_name: str, volume: mirror.Volume) -> tuple[str, ...]:
 
 @internal("a condition of acts that would change a volume, or give it to another guest")
 def refuse_kept(pool: mirror.Pool, volume: mirror.Volume) -> None:
-    """A disk of a template, or of a guest in the recycle bin, stays as it is. Raises Busy."""
+    """A disk of a template, or of a guest in the recycle bin, and the memory of a snapshot stay as
+    they are. Raises Busy."""
     uses = mirror.DiskUse.objects.filter(
-        mirror.HOLDS, host=pool.host, place__in=places(pool.name, volume), device="disk",
-        is_readonly=False,
-    )  # fmt: skip
-    for name, is_binned, template in uses.values_list(
-        "guest__name", "guest__is_binned", "guest__record__template"
+        mirror.HOLDS,
+        Q(device="disk", is_readonly=False) | Q(device=mirror.MEMORY),
+        host=pool.host,
+        place__in=places(pool.name, volume),
+    )
+    for name, is_binned, template, device in uses.values_list(
+        "guest__name", "guest__is_binned", "guest__record__template", "device"
     ):
+        if device == mirror.MEMORY:
+            raise Busy(users=memory_of(name))
         if is_binned or template:
             raise Busy(users=in_bin(name) if is_binned else name)
 
@@ -136,6 +141,8 @@ def refuse_kept(pool: mirror.Pool, volume: mirror.Volume) -> None:
 @internal("words for a sentence")
 def label(user: User) -> str:
     """What a user is called where it is named without a link."""
+    if user.is_memory:
+        return memory_of(in_bin(user.name) if user.is_binned else user.name)
     return in_bin(user.name) if user.is_binned else user.name
 
 
@@ -143,6 +150,12 @@ def label(user: User) -> str:
 def in_bin(name: str) -> str:
     """What a guest in the recycle bin is called elsewhere."""
     return _("recycle bin: %(name)s") % {"name": name}
+
+
+@internal("words for a sentence")
+def memory_of(name: str) -> str:
+    """What the kept memory of a guest is called."""
+    return _("snapshot memory of %(name)s") % {"name": name}
 
 
 @internal("the noun's own service carries the mark")
@@ -172,20 +185,30 @@ def _guests(host: str, wanted: Iterable[str]) -> Iterator[tuple[str, User]]:
     uses = mirror.DiskUse.objects.filter(mirror.HOLDS, host=host, place__in=list(wanted)).order_by(
         "guest__name_fold", "target"
     )
-    fields = ("place", "target", "format", "is_readonly", "guest__uuid", "guest__name")
-    for place, target, reads_as, is_readonly, uuid, name, state, is_binned in uses.values_list(
-        *fields, "guest__state", "guest__is_binned"
-    ):
+    fields = ("place", "target", "format", "is_readonly", "device", "guest__uuid", "guest__name")
+    for (
+        place,
+        target,
+        reads_as,
+        is_readonly,
+        device,
+        uuid,
+        name,
+        state,
+        is_binned,
+    ) in uses.values_list(*fields, "guest__state", "guest__is_binned"):
+        is_memory = device == mirror.MEMORY
         yield (
             place,
             User(
                 ref=refs.guest(host, uuid),
                 name=name,
                 how=target,
-                is_active=state in _ACTIVE,
+                is_active=state in _ACTIVE and not is_memory,
                 is_readonly=is_readonly,
                 reads_as=reads_as,
                 is_binned=is_binned,
+                is_memory=is_memory,
             ),
         )
 

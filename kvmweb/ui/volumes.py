@@ -64,13 +64,14 @@ USES: dict[str, Text] = {"used": _("In use"), "unused": _("Unused")}
 
 @dataclass(frozen=True, slots=True)
 class UserLine:
-    """One user as a link. how: the disk's target."""
+    """One user as a link. how: the disk's target, or the snapshot whose memory it is."""
 
     name: str
     url: str
     how: str
     is_guest: bool
     is_active: bool
+    is_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,9 @@ def user_line(user: User) -> UserLine:
     name, url = shown_name(user.name), links.of(user.ref)
     if user.is_binned:
         name, url = _("recycle bin: %(name)s") % {"name": name}, links.in_bin(user.ref)
-    return UserLine(name, url, user.how, user.is_guest, user.is_active)
+    if user.is_memory:
+        name = _("snapshot memory of %(name)s") % {"name": name}
+    return UserLine(name, url, user.how, user.is_guest, user.is_active, user.is_memory)
 
 
 def listing(pool: Ref, found: VolumeList) -> dict[str, Any]:

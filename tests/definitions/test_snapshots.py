@@ -52,7 +52,8 @@ def test_memory_outside_of_the_images_names_its_file() -> None:
         "one", "", with_memory=True, disks={"vda": "external"}, memory_file="/images/one.memory"
     )
     assert snapshots.memory_file(asked) == "/images/one.memory"
-    assert snapshots.parse(asked).memory is Memory.EXTERNAL
+    read_back = snapshots.parse(asked)
+    assert (read_back.memory, read_back.memory_file) == (Memory.EXTERNAL, "/images/one.memory")
     inside = snapshots.build("one", "", with_memory=True, disks={"vda": "internal"})
     assert snapshots.memory_file(inside) == ""
 
@@ -61,9 +62,12 @@ def test_both_kinds_are_read_field_by_field() -> None:
     assert snapshots.parse(read("snapshot-memory")) == MEMORY
     assert snapshots.parse(read("snapshot-external")) == EXTERNAL
     nothing = snapshots.parse("<domainsnapshot/>")
+    outside = snapshots.parse(
+        "<domainsnapshot><memory snapshot='external' file='/m'/></domainsnapshot>"
+    )
     for field in dataclasses.fields(SnapshotRecord):
         if field.name != "is_current":  # stands elsewhere
-            shown = {getattr(it, field.name) for it in (MEMORY, EXTERNAL, nothing)}
+            shown = {getattr(it, field.name) for it in (MEMORY, EXTERNAL, nothing, outside)}
             assert len(shown) > 1, field.name
 
 

@@ -9,12 +9,20 @@ import pytest
 
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, Invalid, Maintenance, NotFound, WrongState
+from kvmweb.core.errors import Busy, Denied, Invalid, Maintenance, NotFound, WrongState
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.refs import Ref
 from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord
 from kvmweb.hostlink import client
-from kvmweb.services import guest_page, maintenance, snapshots
+from kvmweb.services import (
+    deletion,
+    disks,
+    guest_page,
+    maintenance,
+    snapshots,
+    volume_acts,
+    volumes,
+)
 from kvmweb.services.power_line import Outcome
 from kvmweb.store.models import AuditEntry
 from tests.services.stage import person
@@ -252,7 +260,7 @@ def test_a_snapshot_by_virsh_is_seen_by_the_next_listing(shop: Workshop, editor:
 
 
 def test_a_branch_of_external_snapshots_goes_one_by_one_and_its_memory_too(
-    shop: Workshop, editor: Actor
+    shop: Workshop, admin: Actor, editor: Actor
 ) -> None:
     """libvirt 9.0 refuses the branch as a whole, and leaves the files of memory behind."""
     ref = defined(shop, "branch", kernel=False, start=True)
@@ -269,8 +277,29 @@ def test_a_branch_of_external_snapshots_goes_one_by_one_and_its_memory_too(
     first = tree(shop, ref)["first"]
     assert (first.kind, first.memory) == (Kind.EXTERNAL, Memory.EXTERNAL)
     assert (shop.folder / "branch.first.memory").exists()
+    its_memory_is_no_free_volume(shop, admin, ref, "branch.first.memory")
     done(shop, ref, snapshots.delete(editor, ref, "first", with_children=True))
     assert listed(shop, ref) == []
     assert not (shop.folder / "branch.first.memory").exists()
     source = shop.lab.virsh("domblklist", ref.id)
     assert f"{IMAGES}/own.qcow2" in source, "the overlays are merged into the image"
+
+
+def its_memory_is_no_free_volume(shop: Workshop, admin: Actor, ref: Ref, name: str) -> None:
+    """It is shown as used, and neither the portal nor the host deletes it or gives it away."""
+    shop.see_volume(name)
+    pool, volume = refs.pool("east", shop.pool), refs.volume_id(shop.pool, name)
+    offers = volumes.offers(admin, pool, volume)
+    kept = {offer.verb for offer in offers if offer.obstacle is Obstacle.VOLUME_USED}
+    assert kept == {"volume.attach", "volume.resize", "volume.wipe", "volume.delete"}
+    [user] = volumes.show(admin, pool, volume).users.seen
+    assert (user.ref, user.how, user.is_memory, user.is_active) == (ref, "first", True, False)
+    with pytest.raises(Busy) as busy:
+        volume_acts.delete(admin, pool, volume)
+    assert busy.value.context["users"] == "snapshot memory of branch"
+    with pytest.raises(Busy):
+        disks.attach(admin, ref, volume=volume)
+    with pytest.raises(Busy):
+        client.call("east", "volume.delete", uuid=shop.pool, name=name)
+    assert [it.is_proposed for it in deletion.ask(admin, ref).disks if it.name == name] == [True]
+    assert volume not in [it.id for held in disks.volumes(admin, "east").values() for it in held]
