@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -19,10 +18,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
-from kvmweb.core import refs, wire
+from kvmweb.core import wire
 from kvmweb.core.actors import PORTAL, Actor
 from kvmweb.core.bins import Bin, BinMark, Binned, BinnedVolume
-from kvmweb.core.errors import Busy, Denied, Exists, Invalid, NotFound, Problem, WrongState
+from kvmweb.core.errors import Denied, Exists, Invalid, NotFound, Problem, WrongState
 from kvmweb.core.jobs import JobState
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
@@ -32,6 +31,7 @@ from kvmweb.services import (
     audit,
     creation,
     deletion,
+    deletion_end,
     jobs,
     present,
     renaming,
@@ -40,7 +40,7 @@ from kvmweb.services import (
     works,
 )
 from kvmweb.services.guard import guarded, internal, sifted
-from kvmweb.services.works import Arguments, Work, carries, undoes
+from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host, Job
 
 log = logging.getLogger(__name__)
@@ -109,9 +109,8 @@ def _purge(work: Work, arguments: Arguments) -> None:
     ref = Ref.parse(arguments["guest"])
     if not judge.can(work.actor, RIGHT, ref):
         raise Denied(verb=RIGHT)
-    name, reach = arguments["name"], judge.reach(work.actor, "volume.delete")
-    mine = [it for it in arguments["volumes"] if reach.covers(refs.pool(ref.host, it["pool"]))]
-    work.undo("guest.finish_purge", host=ref.host, volumes=mine)
+    name = arguments["name"]
+    deletion_end.announce(work, ref, arguments["volumes"])
     try:
         with work.step("undefine", name):
             client.call(ref.host, "guest.purge", deadline_s=deletion.FORGET_S, uuid=ref.id)
@@ -120,18 +119,6 @@ def _purge(work: Work, arguments: Arguments) -> None:
         raise
     audit.note(work.actor, VERB, ref, name=name, volumes=_names(arguments["volumes"]))
     deletion.drop_all(work, ref, arguments["volumes"])
-
-
-@undoes("guest.finish_purge")
-def _finish(*, host: str, volumes: list[dict[str, str]]) -> None:
-    """Forward, for there is no way back. While the guest is there, its disks are in use: so
-    nothing goes that can still be brought back."""
-    for volume in volumes:
-        with suppress(Busy, NotFound):
-            client.call(
-                host, "volume.delete", deadline_s=deletion.VOLUME_S, uuid=volume["pool"],
-                name=volume["name"],
-            )  # fmt: skip
 
 
 @internal("the clockwork")

@@ -20,12 +20,12 @@ from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.bins import BinnedVolume
 from kvmweb.core.deletion import Deletion, DiskChoice
-from kvmweb.core.errors import Denied, Invalid, Problem, WrongState
+from kvmweb.core.errors import Cancelled, Denied, Invalid, Problem, WrongState
 from kvmweb.core.records import DiskRecord, GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, jobs, present, retention, volume_users, works
+from kvmweb.services import audit, deletion_end, jobs, present, retention, volume_users, works
 from kvmweb.services.guard import guarded, internal
 from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host
@@ -33,7 +33,6 @@ from kvmweb.store.models import Host
 VERB = "guest.delete"
 OFF_S = 60.0
 FORGET_S = 60.0
-VOLUME_S = 600.0
 
 
 @guarded(VERB, is_audited=False)
@@ -115,12 +114,17 @@ def _delete(work: Work, arguments: Arguments) -> None:
             with work.step("bin", arguments["name"]):
                 _put_aside(work, ref, arguments)
             return
+        deletion_end.announce(work, ref, arguments["volumes"])
         with work.step("undefine", arguments["name"]):
             client.call(ref.host, "guest.delete", deadline_s=FORGET_S, uuid=ref.id)
     except Problem as problem:
         audit.note(work.actor, VERB, ref, outcome=problem.code)
         raise
-    drop_all(work, ref, arguments["volumes"])
+    try:
+        drop_all(work, ref, arguments["volumes"])
+    except Cancelled:
+        work.withdraw()
+        raise
 
 
 def _put_aside(work: Work, ref: Ref, arguments: Arguments) -> None:
@@ -128,8 +132,7 @@ def _put_aside(work: Work, ref: Ref, arguments: Arguments) -> None:
 
     When its days are over the portal itself deletes its disks: so none goes in that may not go now.
     """
-    reach = judge.reach(work.actor, "volume.delete")
-    mine = [it for it in arguments["volumes"] if reach.covers(refs.pool(ref.host, it["pool"]))]
+    mine = deletion_end.deletable(work.actor, ref, arguments["volumes"])
     mark = {"at": time.time(), "by": work.actor.name, "volumes": mine}
     client.call(ref.host, "guest.bin", deadline_s=FORGET_S, uuid=ref.id, mark=mark)
 
@@ -162,7 +165,9 @@ def drop(actor: Actor, ref: Ref, pool: str, name: str) -> None:
     if not judge.can(actor, "volume.delete", place):
         raise Denied(verb="volume.delete", ref=str(place))
     with audit.act(actor, "volume.delete", place, name=name, guest=str(ref)):
-        client.call(ref.host, "volume.delete", deadline_s=VOLUME_S, uuid=pool, name=name)
+        client.call(
+            ref.host, "volume.delete", deadline_s=deletion_end.VOLUME_S, uuid=pool, name=name
+        )
 
 
 def _chosen(found: Deletion, wanted: set[str]) -> list[DiskChoice]:

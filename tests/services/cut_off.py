@@ -15,6 +15,7 @@ from kvmweb.hostlink import client
 from kvmweb.services import job_worker, jobs, kinds, works
 from kvmweb.services.works import Work
 from kvmweb.store.models import Job
+from tests.services.workshop import wait_for
 
 CARRIED = kinds.__all__
 """Imported, so that every kind of job is known."""
@@ -75,4 +76,24 @@ def lost(monkeypatch: pytest.MonkeyPatch, job: UUID, at: str, act: Any) -> None:
     """Carry the job out; just before this call its host is lost."""
     with monkeypatch.context() as patch:
         cut(patch, at, act, after=False)
+        job_worker.run.call(str(job))
+
+
+def cancelled(monkeypatch: pytest.MonkeyPatch, actor: Actor, job: UUID, at: str) -> None:
+    """Carry the job out; somebody cancels it just after this call, and it has heard of that."""
+    running: list[Work] = []
+    verb = Job.objects.get(pk=job).verb
+    real = works.KINDS[verb]
+
+    def carry(work: Work, arguments: Any) -> None:
+        running.append(work)
+        real(work, arguments)
+
+    def cancel() -> None:
+        jobs.cancel(actor, job)
+        wait_for(lambda: running[0].is_cancelled, "the job did not hear of it")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(works.KINDS, verb, carry)
+        cut(patch, at, cancel, after=True)
         job_worker.run.call(str(job))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.jobs import JobState
 from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, Source
-from kvmweb.services import creation, job_worker, jobs, seeding, works
-from kvmweb.services.works import Work
+from kvmweb.services import creation, jobs, seeding
 from kvmweb.store.models import Job
 from tests.services import cut_off
 from tests.services.workshop import Workshop
@@ -74,23 +70,6 @@ def test_cancelling_between_two_steps_takes_back_the_first(
     shop: Workshop, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     creator, job = asked
-
-    def cancel() -> None:
-        jobs.cancel(creator, job)
-        deadline = timezone.now() + timedelta(seconds=10)
-        while not running[0].is_cancelled and timezone.now() < deadline:
-            time.sleep(0.05)
-
-    running: list[Work] = []
-    real = works.KINDS["guest.create"]
-
-    def carry(work: Work, arguments: Any) -> None:
-        running.append(work)
-        real(work, arguments)
-
-    monkeypatch.setitem(works.KINDS, "guest.create", carry)
-    with monkeypatch.context() as patch:
-        cut_off.cut(patch, "volume.create", cancel, after=True)
-        job_worker.run.call(str(job))
+    cut_off.cancelled(monkeypatch, creator, job, "volume.create")
     assert jobs.show(creator, job).state is JobState.CANCELLED
     nothing_is_left(shop)

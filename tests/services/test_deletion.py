@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -13,9 +14,11 @@ from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import deletion, job_worker, jobs
 from kvmweb.store.models import AuditEntry
+from tests.services.cut_off import cancelled, cleaned_later, killed, lost
 from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop
 
+DONE = {JobState.DONE}
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 
 
@@ -134,3 +137,103 @@ def test_volumes_need_the_right_on_their_pool(shop: Workshop) -> None:
     assert not disk.may_delete
     with pytest.raises(Denied):
         deletion.delete(owner, ref, volumes=[disk.volume])
+
+
+@pytest.fixture
+def doomed(shop: Workshop) -> Ref:
+    """A guest with two disks of its own."""
+    shop.disk("one.qcow2", is_seen=False)
+    shop.disk("two.qcow2", is_seen=False)
+    shop.see_volume("two.qcow2")
+    second = "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+    second += f"<source file='{IMAGES}/two.qcow2'/><target dev='vdb' bus='virtio'/></disk>"
+    return shop.define("doomed", disk=f"{IMAGES}/one.qcow2", extra=second)
+
+
+def steps(actor: Actor, job: UUID) -> list[tuple[str, str, JobState]]:
+    return [(step.word, step.name, step.state) for step in jobs.show(actor, job).steps]
+
+
+@pytest.mark.parametrize(
+    ("at", "after", "is_there"),
+    [
+        ("guest.delete", False, True),
+        ("guest.delete", True, False),
+        ("volume.delete", True, False),
+        ("volume.delete#2", False, False),
+        ("volume.delete#2", True, False),
+    ],
+)
+def test_killed_anywhere_its_job_says_what_is_left_and_asking_again_finishes(
+    shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch,
+    at: str, after: bool, is_there: bool,
+) -> None:  # fmt: skip
+    volumes = proposed(admin, doomed)
+    job = deletion.delete(admin, doomed, volumes=volumes, for_good=True)
+    killed(monkeypatch, admin, job, at, after=after)
+    if is_there:
+        assert [(word, name) for word, name, state in steps(admin, job) if state not in DONE] == [
+            ("undefine", "doomed"), ("volume", "one.qcow2"), ("volume", "two.qcow2"),
+        ]  # fmt: skip
+        assert shop.volumes() == ["one.qcow2", "two.qcow2"]
+        assert deleted(admin, doomed, volumes=volumes).state is JobState.DONE
+    else:
+        assert {state for *_names, state in steps(admin, job)} == DONE
+        assert jobs.show(admin, job).state is JobState.DONE
+    assert shop.volumes() == []
+    assert shop.lab.virsh("list", "--all", "--name") == ""
+
+
+def test_killed_while_it_was_forced_off_it_is_asked_for_again(
+    shop: Workshop, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.disk("one.qcow2")
+    ref = shop.define("doomed", disk=f"{IMAGES}/one.qcow2", kernel=False, start=True)
+    shop.see(lambda: deletion.ask(admin, ref).is_active)
+    volumes = proposed(admin, ref)
+    job = deletion.delete(admin, ref, volumes=volumes, force_off=True, for_good=True)
+    killed(monkeypatch, admin, job, "guest.destroy", after=True)
+    assert not {state for *_names, state in steps(admin, job)} & DONE
+    shop.see(lambda: not deletion.ask(admin, ref).is_active)
+    assert deleted(admin, ref, volumes=volumes).state is JobState.DONE
+    assert shop.volumes() == []
+
+
+def test_a_disk_that_somebody_took_before_a_cut_off_end_is_told_as_left(
+    shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = deletion.delete(admin, doomed, volumes=proposed(admin, doomed), for_good=True)
+    shop.lab.define_guest("thief", disk=f"{IMAGES}/one.qcow2")
+    killed(monkeypatch, admin, job, "guest.delete", after=True)
+    assert steps(admin, job) == [
+        ("undefine", "doomed", JobState.DONE),
+        ("volume", "one.qcow2", JobState.FAILED),
+        ("volume", "two.qcow2", JobState.DONE),
+    ]
+    assert jobs.show(admin, job).steps[1].problem == "busy"
+    assert shop.volumes() == ["one.qcow2"]
+
+
+def test_who_cancels_keeps_the_disks_that_are_still_there(
+    shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = deletion.delete(admin, doomed, volumes=proposed(admin, doomed), for_good=True)
+    cancelled(monkeypatch, admin, job, "volume.delete")
+    assert steps(admin, job)[:3] == [
+        ("undefine", "doomed", JobState.DONE),
+        ("volume", "one.qcow2", JobState.DONE),
+        ("volume", "two.qcow2", JobState.CANCELLED),
+    ]
+    assert shop.volumes() == ["two.qcow2"]
+
+
+def test_a_host_that_is_lost_in_between_is_finished_when_it_is_back(
+    shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = deletion.delete(admin, doomed, volumes=proposed(admin, doomed), for_good=True)
+    lost(monkeypatch, job, "volume.delete", shop.kill)
+    assert jobs.show(admin, job).state is JobState.FAILED
+    shop.start()
+    cleaned_later(job)
+    assert jobs.show(admin, job).state is JobState.DONE
+    assert shop.volumes() == []
