@@ -22,7 +22,9 @@ COLUMNS = (
 SORTS = ("name", *COLUMNS)
 STATES = tuple(state for state in GuestState if state is not GuestState.BLOCKED)
 """What can be chosen: "blocked" is shown, counted and found as running."""
-FIELDS = ("q", "state", "host", "tag", "sort", "page", "columns")
+FIELDS = ("q", "state", "host", "tag", "template", "sort", "page", "columns")
+ONLY, NONE = "only", "none"
+"""Of templates: nothing else is shown, or they are left out."""
 BESIDE = frozenset({"dialog"})
 """Fields that belong to the page's frame."""
 _TEXT_MAX = 200
@@ -37,6 +39,7 @@ class GuestFilter:
     state: str = ""
     host: str = ""
     tag: str = ""
+    template: str = ""
     sort: str = "name"
     page: int = 1
     columns: tuple[str, ...] = COLUMNS
@@ -74,7 +77,7 @@ class GuestFilter:
     @property
     def is_narrowed(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.q or self.state or self.host or self.tag)
+        return bool(self.q or self.state or self.host or self.tag or self.template)
 
     def sorted_by(self, column: str) -> Self:
         """The first page by this column; the other way round when it is sorted by it already."""
@@ -105,6 +108,10 @@ def _host(given: str) -> str | None:
     return given if refs.HOST_KEY.fullmatch(given) else None
 
 
+def _template(given: str) -> str | None:
+    return given if given in (ONLY, NONE) else None
+
+
 def _sort(given: str) -> str | None:
     return given if given.removeprefix("-") in SORTS and not given.startswith("--") else None
 
@@ -124,5 +131,5 @@ def _columns(given: str) -> tuple[str, ...] | None:
 
 _READERS = {
     "q": _text, "state": _state, "host": _host, "tag": _text,
-    "sort": _sort, "page": _page, "columns": _columns,
+    "template": _template, "sort": _sort, "page": _page, "columns": _columns,
 }  # fmt: skip

@@ -78,7 +78,8 @@ class ListedHost:
 @dataclass(frozen=True, slots=True)
 class GuestList:
     """rows: one page of what the filter found. total: how many it found; seen: how many there
-    are for this reader at all. states: state to number, of all seen. rev: nothing older is missing.
+    are for this reader at all, templates: how many of these are some. states: state to number, of
+    all seen. rev: nothing older is missing.
     """
 
     wanted: GuestFilter
@@ -93,6 +94,7 @@ class GuestList:
     may_create: bool = False
     """On some host."""
     page_size: int = 100
+    templates: int = 0
 
     @property
     def pages(self) -> int:

@@ -34,6 +34,7 @@ SHARED_FIELDS = ["name", "name_fold", "record", "digest", "rev", "is_gone", "cha
 GUEST_FIELDS = [
     "title", "state", "vcpus", "memory", "has_autostart", "tags", "addresses", "running_since",
     "cpu", "memory_used", "is_answering", "sampled_at", "is_binned",
+    "is_template",
 ]  # fmt: skip
 VOLUME_FIELDS = [
     "pool", "place", "alias_place", "backing_place", "format", "capacity", "allocation", "made_as",
@@ -92,6 +93,7 @@ def build(kind: Kind, host: str, told: Told, before: Row | None, now: datetime) 
         **shared,
         record=lean,
         is_binned=bool(mark),
+        is_template=bool(record.get("template")),
         **_guest_columns(record),
         **_running(told, before, now),
     )

@@ -149,6 +149,7 @@ class Guest(Mirrored):
     is_binned = models.BooleanField(default=False)
     """In the recycle bin: gone for everything but its disks, and the bin. Its `name` is then what
     it was called."""
+    is_template = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["host", "uuid"], name="guest_identity")]
@@ -157,7 +158,12 @@ class Guest(Mirrored):
             models.Index(
                 fields=["is_gone", "state", "name_fold", "host", "uuid"], name="guest_by_state"
             ),
-            models.Index(fields=["is_gone", "host", "state"], name="guest_counted"),
+            models.Index(
+                fields=["is_gone", "host", "state", "is_template"], name="guest_counted_all"
+            ),
+            models.Index(
+                fields=["host", "uuid"], condition=models.Q(is_template=True), name="guest_template"
+            ),
             models.Index(
                 fields=["host", "uuid"], condition=models.Q(is_binned=True), name="guest_binned"
             ),

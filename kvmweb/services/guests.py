@@ -21,7 +21,7 @@ from django.db.models import Count, Q, QuerySet
 
 from kvmweb.access import judge
 from kvmweb.access.judge import Reach
-from kvmweb.core import refs
+from kvmweb.core import guest_filter, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import NotFound
 from kvmweb.core.guest_filter import GuestFilter
@@ -64,6 +64,7 @@ class _Facets:
     rev: int
     states: dict[str, int]
     hosts: dict[str, int]
+    templates: int
     tags: tuple[str, ...]
     tags_at: float
 
@@ -129,6 +130,7 @@ def list_(actor: Actor, wanted: GuestFilter) -> GuestList:
         rev=rev,
         may_create=may_create,
         page_size=PAGE_SIZE,
+        templates=facets.templates,
     )
 
 
@@ -194,6 +196,10 @@ def _found(reach: Reach, wanted: GuestFilter) -> QuerySet[mirror.Guest]:
         found = found.filter(host=wanted.host)
     if wanted.tag:
         found = found.filter(tags__contains=f"|{wanted.tag}|")
+    if wanted.template:
+        templates = mirror.Guest.objects.filter(is_template=True).values("pk")
+        are = Q(pk__in=templates)  # few, in an index of their own
+        found = found.filter(are if wanted.template == guest_filter.ONLY else ~are)
     if wanted.q:
         found = found.filter(
             Q(name_fold__contains=wanted.q.casefold())
@@ -205,7 +211,7 @@ def _found(reach: Reach, wanted: GuestFilter) -> QuerySet[mirror.Guest]:
 
 
 def _page(found: QuerySet[mirror.Guest], wanted: GuestFilter) -> QuerySet[mirror.Guest]:
-    """Found and put in order in an index alone (migration 0010); only these rows are read."""
+    """Found and put in order in an index alone (migration 0004); only these rows are read."""
     order, start = _order(wanted), (wanted.page - 1) * PAGE_SIZE
     found = found.order_by(*order)[start : start + PAGE_SIZE]
     if wanted.column == "name" and not wanted.is_narrowed:
@@ -314,10 +320,12 @@ def _facets_of(reach: Reach, rev: int) -> _Facets:
         return kept
     states: Counter[str] = Counter()
     hosts: Counter[str] = Counter()
-    seen = _seen(reach)
-    groups = seen.values_list("host", "state").annotate(number=Count("*")).order_by()
-    for host, state, number in groups:
+    seen, templates = _seen(reach), 0
+    numbers = {"number": Count("*"), "templates": Count("pk", filter=Q(is_template=True))}
+    groups = seen.values_list("host", "state").annotate(**numbers).order_by()
+    for host, state, number, some in groups:
         hosts[host] += number
+        templates += some
         states[GuestState.RUNNING if state == GuestState.BLOCKED else state] += number
     at = time.monotonic()
     if kept and at - kept.tags_at < TAGS_S:
@@ -326,7 +334,7 @@ def _facets_of(reach: Reach, rev: int) -> _Facets:
         written = seen.exclude(tags="").values_list("tags", flat=True).distinct().order_by()
         found = {tag for text in written for tag in text.strip("|").split("|")}
         tags = tuple(sorted(found, key=str.casefold))
-    fresh = _Facets(rev, dict(states), dict(hosts), tags, at)
+    fresh = _Facets(rev, dict(states), dict(hosts), templates, tags, at)
     with _lock:
         if len(_facets) >= _FACETS_KEPT:
             _facets.clear()

@@ -43,6 +43,8 @@ def plans(wanted: GuestFilter) -> list[str]:
         GuestFilter(sort="-vcpus", page=2),
         GuestFilter(sort="autostart"),
         GuestFilter(sort="host"),
+        GuestFilter(template="only"),
+        GuestFilter(template="none", sort="-memory"),
     ],
     ids=str,
 )

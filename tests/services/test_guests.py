@@ -101,6 +101,22 @@ def test_every_column_sorts_both_ways_and_pages_share_no_row(ann: Actor, column:
         assert len(set().union(*pages)) == 230
 
 
+def test_templates_are_found_or_left_out(ann: Actor, zoo: None) -> None:
+    mark = {"template": {"at": 1.0}}
+    mirrors.guest("two", "golden", is_template=True, record=mark, tags=["prod"])
+    everything = ask(ann)
+    assert (len(everything.rows), everything.templates) == (5, 1)
+    only = ask(ann, template="only")
+    assert [(row.line.name, row.line.is_template) for row in only.rows] == [("golden", True)]
+    assert only.wanted.is_narrowed
+    left = ask(ann, template="none")
+    assert (names(left), left.total) == (["100%", "db_1", "Web-a", "web-b"], 4)
+    assert names(ask(ann, template="none", tag="prod")) == ["db_1"]
+    assert ask(ann, template="all").wanted.notes == ("template",)
+    elsewhere = actor("eve", ("viewer", "host:one"))
+    assert (ask(elsewhere).templates, names(ask(elsewhere, template="only"))) == (0, [])
+
+
 def test_numbers_count_all_that_is_seen(ann: Actor, zoo: None) -> None:
     found = ask(ann, q="web-b")
     assert (found.total, found.seen) == (1, 4)
@@ -235,7 +251,7 @@ def test_an_unknown_field_is_refused() -> None:
     "query",
     [
         "", "q=a+b&state=running&sort=-cpu&page=3", "columns=host%2Cstate", "columns=none",
-        "host=one&tag=x%26y",
+        "host=one&tag=x%26y", "template=only&sort=-name",
     ],
 )  # fmt: skip
 def test_a_filter_writes_the_query_that_it_was_read_from(query: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Busy, Denied, Invalid, NotFound, WrongState
+from kvmweb.core.guest_filter import GuestFilter
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.refs import Ref
@@ -18,6 +19,7 @@ from kvmweb.services import (
     copies,
     disks,
     guest_page,
+    guests,
     job_worker,
     jobs,
     power,
@@ -84,9 +86,12 @@ def test_the_mark_is_kept_by_libvirt_and_taken_back(
     shop: Workshop, admin: Actor, golden: Ref
 ) -> None:
     assert "<kvmwebtemplate:template" in shop.lab.virsh("dumpxml", "golden")
+    only = GuestFilter(template="only")
+    assert [row.line.ref for row in guests.list_(admin, only).rows] == [golden]
     templates.unmake(admin, golden)
     shop.see(lambda: guest_page.show(admin, golden).record.template is None)
     assert "kvmwebtemplate" not in shop.lab.virsh("dumpxml", "golden")
+    assert guests.list_(admin, only).rows == ()
 
 
 def test_what_runs_becomes_no_template(shop: Workshop, admin: Actor) -> None:

@@ -134,6 +134,16 @@ def test_everything_shown_stands_in_the_address(ann: Client) -> None:
     ]
 
 
+def test_templates_can_be_chosen_where_there_are_some(ann: Client) -> None:
+    mirrors.guest(name="web01")
+    assert not get(ann).xpath("//select[@name='template']")
+    mirrors.guest(name="golden", is_template=True, record={"template": {"at": 1.0}})
+    page = get(ann, "/guests/?template=none")
+    assert [row[1] for row in rows(page)] == ["web01"]
+    assert page.xpath("//select[@name='template']/option[@selected]/@value") == ["none"]
+    assert page.get_element_by_id("guests").get("data-page") == "/guests/?template=none"
+
+
 def test_what_was_not_understood_is_said(ann: Client) -> None:
     mirrors.host()
     page = get(ann, "/guests/?sort=beauty&page=x")
