@@ -81,7 +81,7 @@ def clone(
     """The definition of the clone. sources: by target, for those disks that are not shared.
 
     seed: the disc of its answers for cloud-init, in the place of the original's.
-
+    uuid: empty leaves it to libvirt.
     Names of network devices, fixed screen ports, log files and addresses that two guests cannot
     both have are left to libvirt. Its screens have no password and listen on this host only.
     Raises Invalid.
@@ -118,6 +118,8 @@ def _identity(root: Element, uuid: str, name: str) -> None:
             found = etree.Element(tag)
             root.insert(0 if tag == "name" else 1, found)
         found.text = value
+        if not value:
+            _drop(found)
     for entry in root.iterfind("sysinfo/system/entry[@name='uuid']"):
         entry.text = uuid
     generation = root.find("genid")

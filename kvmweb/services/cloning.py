@@ -7,6 +7,7 @@ like it: `guest.create` on the host, the rights on pools and networks that creat
 
 from __future__ import annotations
 
+import posixpath
 import uuid as uuids
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ from kvmweb.core.records import DiskRecord, GuestRecord, GuestState, HostState, 
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish
 from kvmweb.definitions import cloning as xml
+from kvmweb.definitions import firmware
 from kvmweb.definitions.cloning import SEED_END
 from kvmweb.inventory import models as mirror
 from kvmweb.services import (
@@ -118,6 +120,42 @@ def clone(
     )  # fmt: skip
     audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
     return job
+
+
+@guarded(VERB, is_audited=False)
+def preview(
+    actor: Actor, ref: Ref, found: Original, *, name: str, ways: Mapping[str, str], pool: str = "",
+    has_cloud: bool = False,
+) -> str:  # fmt: skip
+    """The definition of the clone as it would be made; its UUID and MACs are libvirt's to choose.
+
+    Empty where this actor may not read the original's, or nothing can be made.
+    """
+    _record, text = _known(ref)
+    if not text or found.obstacles or not judge.can(actor, "guest.definition", ref):
+        return ""
+    wrong: dict[str, str] = {}
+    rights = Rights.of(actor, ref)
+    disks = _disks(found, _chosen(found, ways, wrong), name, pool, rights, wrong)
+    if has_cloud:
+        disks = [it for it in disks if it["target"] not in _seeds(found)]
+    seed = _seed(disks, name, rights, wrong) if has_cloud else None
+    if wrong:
+        return ""
+    places = {it["target"]: _place(rights, it["pool"], it["name"], it) for it in disks}
+    disc = _place(rights, seed.pool, seed.name, {}) if seed else None
+    variables = firmware.variables(text)
+    own = posixpath.join(posixpath.dirname(variables), "UUID_VARS.fd") if variables else ""
+    return xml.clone(text, uuid="", name=name, sources=places, nvram_path=own, seed=disc)
+
+
+def _place(rights: Rights, pool: str, name: str, disk: Mapping[str, Any]) -> xml.Source:
+    """Where a volume will lie; an empty drive without a pool."""
+    if not pool:
+        return xml.Source()
+    kind = "file" if rights.pools[pool].type in _FILES else "block"
+    path = f"{rights.pools[pool].path}/{name}"
+    return xml.Source(kind, path, str(disk.get("image_format", "")))
 
 
 def _running(ref: Ref) -> str:

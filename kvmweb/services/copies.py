@@ -72,6 +72,26 @@ def plan(actor: Actor, ref: Ref, wish: GuestWish) -> CopyPlan:
 
 
 @guarded(RIGHT, is_audited=False)
+def preview(actor: Actor, ref: Ref, wish: GuestWish, found: CopyPlan) -> str:
+    """ref: the host. The definition that would be made; empty where that cannot be shown."""
+    if found.original is None or "into" in found.faults:
+        return ""
+    return cloning.preview(
+        actor,
+        found.original.ref,
+        found.original,
+        name=wish.name or "NAME",
+        ways=_plain(found),
+        pool=wish.into,
+        has_cloud=wish.has_cloud,
+    )
+
+
+def _plain(found: CopyPlan) -> dict[str, str]:
+    return {target: way.value for target, way in found.ways.items()}
+
+
+@guarded(RIGHT, is_audited=False)
 def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
     """ref: the host. The job that makes the copy. Raises Invalid (fields), and as cloning does."""
     found = plan(actor, ref, wish)
@@ -82,7 +102,7 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
             actor,
             found.original.ref,
             name=wish.name,
-            ways={target: way.value for target, way in found.ways.items()},
+            ways=_plain(found),
             pool=wish.into,
             cloud=wish.cloud if wish.has_cloud else None,
             is_started=wish.is_started,

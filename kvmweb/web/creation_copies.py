@@ -11,6 +11,7 @@ from kvmweb.core.creation import Ground
 from kvmweb.core.wishes import OF_GUESTS, GuestWish, Source
 from kvmweb.services import copies as desk
 from kvmweb.ui import cloning as face
+from kvmweb.ui import xml_text
 
 _CLOUD = {"user": "user", "keys": "keys", "packages": "packages", "user_data": "text"}
 """Fields of the page, and what of a template's defaults they begin with."""
@@ -38,11 +39,15 @@ def fill(request: HttpRequest, data: QueryDict, ground: Ground, *, is_new_source
 
 def context(request: HttpRequest, wish: GuestWish, ground: Ground) -> dict[str, Any]:
     """What would be made of it, and the command that does the same."""
-    plan = desk.plan(request.actor, refs.host(ground.host), wish)  # type: ignore[attr-defined]
+    actor, ref = request.actor, refs.host(ground.host)  # type: ignore[attr-defined]
+    plan = desk.plan(actor, ref, wish)
+    xml = desk.preview(actor, ref, wish, plan)
     found = plan.original
     ways = {target: way.value for target, way in plan.ways.items()}
     return {
         "plan": plan,
+        "pieces": xml_text.pieces(xml),
+        "xml": xml,
         "lines": face.lines(found, ways, {}) if found else (),
         "command": face.command(found, wish.name or "NAME", ways) if found else "",
     }

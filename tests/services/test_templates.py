@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from kvmweb.services import (
     volume_acts,
     volume_attach,
 )
-from kvmweb.store.models import Job
+from kvmweb.store.models import CustomRole, Job
 from tests.services.cut_off import killed
 from tests.services.stage import person
 from tests.services.workshop import IMAGES, KEY, Workshop
@@ -112,8 +113,13 @@ def test_a_template_keeps_no_password_and_no_broken_answers(shop: Workshop, admi
 
 @pytest.mark.parametrize("way", ["copy", "link"])
 def test_a_guest_is_made_of_it(shop: Workshop, admin: Actor, golden: Ref, way: str) -> None:
-    done = made(admin, wish(golden, way=way, has_cloud=True, cloud=CloudWish(user="li")))
+    wanted = wish(golden, way=way, has_cloud=True, cloud=CloudWish(user="li"))
+    shown = copies.preview(admin, HOST, wanted, copies.plan(admin, HOST, wanted))
+    done = made(admin, wanted)
     assert done.result
+    assert sources(shown) == sources(shop.lab.virsh("dumpxml", "fresh"))
+    assert "<name>fresh</name>" in shown
+    assert "<uuid>" not in shown
     assert [step.word for step in done.steps] == [way, "seed", "define"]
     assert sorted(shop.volumes()) == ["fresh-seed.iso", "fresh.qcow2", "golden.qcow2"]
     text = shop.lab.virsh("dumpxml", "fresh")
@@ -123,6 +129,29 @@ def test_a_guest_is_made_of_it(shop: Workshop, admin: Actor, golden: Ref, way: s
     backing = shop.lab.virsh("vol-dumpxml", "fresh.qcow2", "default")
     assert ("golden.qcow2" in backing) is (way == "link")
     assert Job.objects.get(pk=done.id).arguments["answers"] is None
+
+
+def sources(text: str) -> list[str]:
+    return sorted(re.findall(r"<source (?:file|network)='([^']+)'", text.replace('"', "'")))
+
+
+def test_who_may_not_see_the_definition_is_not_shown_the_copy_s(
+    shop: Workshop, golden: Ref
+) -> None:
+    verbs = ("guest.view", "guest.clone", "guest.create", "network.use", "host.view")
+    verbs += (
+        "network.view",
+        "guest.xml",
+        "pool.view",
+        "volume.create",
+        "volume.clone",
+        "volume.attach",
+    )
+    CustomRole.objects.create(key="maker", label="Maker", verbs=list(verbs))
+    actor, wanted = person("mia", "maker"), wish(golden, way="copy")
+    plan = copies.plan(actor, HOST, wanted)
+    assert plan.faults == {}
+    assert copies.preview(actor, HOST, wanted, plan) == ""
 
 
 def test_its_answers_begin_anew_and_it_starts(shop: Workshop, admin: Actor, golden: Ref) -> None:

@@ -216,3 +216,13 @@ def test_what_is_not_read_yet_says_so_and_waits_for_more() -> None:
     page = drawn(enter(), staged_discs(), "other.iso")
     assert "The disc is not read yet." in page
     assert "data-awaited" in page
+
+
+def test_a_copy_shows_its_command_and_its_definition() -> None:
+    stage()
+    client, original = enter(), plain.uuid(1)
+    page = text(client.get(f"{PAGE}?source=copy&original={original}&name=twin"))
+    assert "virt-clone --connect test:///default --original guest1 --name twin" in page
+    assert re.search(r'id="create-xml">.*name.*twin', page, re.DOTALL)
+    bare = text(client.get(f"{PAGE}?source=copy"))
+    assert "Choose what it is made of first." in bare
