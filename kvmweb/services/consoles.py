@@ -173,10 +173,11 @@ def close(
 def ending(ref: Ref) -> tuple[int, str]:
     """Close code and reason for a console whose guest's end was closed."""
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
-    guest = _row(ref)
     if host is None or not host.is_up:
         return HostDown.close_code, "host-down"
-    if guest is None:
+    try:
+        guest = present.guest(ref)
+    except NotFound:
         return NotFound.close_code, "gone"
     if records.GuestState(guest.state).is_active:
         return WrongState.close_code, "interrupted"
@@ -200,9 +201,7 @@ def press(actor: Actor, ref: Ref, chord: str) -> None:
 @guarded("guest.view")
 def facts(actor: Actor, ref: Ref) -> ConsoleFacts:
     """For the card and the window of a guest's consoles. Raises NotFound."""
-    guest = _row(ref)
-    if guest is None:
-        raise NotFound(ref=str(ref))
+    guest = present.guest(ref)
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     offers = power.offers(actor, guest, host)
     begin = "guest.restore" if guest.record.get("has_saved_state") else "guest.start"
@@ -272,7 +271,3 @@ def _take(ref: Ref, place: Place) -> socket.socket:
     else:
         line, _ = client.take(ref.host, "guest.open_serial", uuid=ref.id, alias=place.device)
     return line
-
-
-def _row(ref: Ref) -> mirror.Guest | None:
-    return mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()

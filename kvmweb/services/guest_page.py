@@ -41,7 +41,7 @@ _LIMITS |= dict.fromkeys((snapshots.REVERT, snapshots.DELETE), snapshots.LIMIT_S
 def show(actor: Actor, ref: Ref) -> GuestDetails:
     """What the mirror knows. Raises NotFound for a guest that is gone."""
     rev = mirror.Revision.current()
-    guest = _row(ref)
+    guest = present.guest(ref, "history")
     host = mirror.HostMirror.objects.filter(host=ref.host).first()
     return GuestDetails(
         ref=ref,
@@ -65,7 +65,8 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
 @guarded("guest.definition")
 def definition(actor: Actor, ref: Ref) -> str:
     """The XML, passwords masked by libvirt; live while the guest is active. Raises NotFound."""
-    found = mirror.GuestDefinition.objects.filter(guest=_row(ref)).values_list("xml", flat=True)
+    guest = present.guest(ref)
+    found = mirror.GuestDefinition.objects.filter(guest=guest).values_list("xml", flat=True)
     return found.first() or ""
 
 
@@ -97,15 +98,7 @@ def _use(guest: mirror.Guest) -> GuestUse:
 @guarded("guest.view")
 def name(actor: Actor, ref: Ref) -> str:
     """What the guest is called. Raises NotFound."""
-    return _row(ref).name
-
-
-def _row(ref: Ref) -> mirror.Guest:
-    rows = mirror.Guest.objects.select_related("history")
-    found = rows.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
-    if found is None:
-        raise NotFound(ref=str(ref))
-    return found
+    return present.guest(ref).name
 
 
 def _devices(

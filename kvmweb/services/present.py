@@ -14,9 +14,10 @@ from kvmweb.services.marks import internal
 
 
 @internal("a part of acts on guests")
-def guest(ref: Ref) -> mirror.Guest:
-    """Raises NotFound for one that is gone."""
-    row = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False).first()
+def guest(ref: Ref, *beside: str) -> mirror.Guest:
+    """beside: what is read along with it. Raises NotFound for one that is gone."""
+    rows = mirror.Guest.objects.filter(host=ref.host, uuid=ref.id, is_gone=False)
+    row = (rows.select_related(*beside) if beside else rows).first()
     if row is None:
         raise NotFound(ref=str(ref))
     return row
