@@ -18,7 +18,7 @@ from hypothesis import settings as profiles
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.portal import PASSWORD, Portal
-from tests.lab import browsers, servers
+from tests.lab import browsers, ifupdown, servers
 from tests.lab.host import LabHost
 
 MARKS = {
@@ -193,3 +193,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with browsers.out_of_the_way():
         return (yield)
+
+
+@pytest.fixture(scope="module")
+def wired(new_lab: Callable[..., LabHost]) -> Iterator[LabHost]:
+    """A host with a network card more, all of it set up by ifupdown."""
+    lab = new_lab()
+    ifupdown.furnish(lab)
+    lab.inside("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far1")
+    yield lab
+    lab.stop()

@@ -18,18 +18,8 @@ BACK_S = 12
 
 
 @pytest.fixture(scope="module")
-def site(new_lab: Callable[..., LabHost]) -> Iterator[LabHost]:
-    """A host with two network cards, set up by ifupdown."""
-    lab = new_lab()
-    ifupdown.furnish(lab)
-    lab.inside("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far1")
-    yield lab
-    lab.stop()
-
-
-@pytest.fixture(scope="module")
 def portal(
-    site: LabHost, installed: Path, tmp_path_factory: pytest.TempPathFactory
+    wired: LabHost, installed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Portal]:
     """Reached over the network of the host that it looks after."""
     portal = Portal(
@@ -38,10 +28,10 @@ def portal(
         KVMWEB_NETWORK_BACK_S=str(BACK_S),
         PATH=f"{ifupdown.program()}:{os.environ['PATH']}",
     )
-    portal.machine = site.address
-    portal.enter = ("nsenter", f"--net=/proc/{site.pid1}/ns/net")
+    portal.machine = wired.address
+    portal.enter = ("nsenter", f"--net=/proc/{wired.pid1}/ns/net")
     portal.furnish(installed)
-    portal.manage("addhost", "lab", site.uri)
+    portal.manage("addhost", "lab", wired.uri)
     portal.start()
     yield portal
     portal.stop()
@@ -56,7 +46,7 @@ def page(portal: Portal, sign_in: Callable[..., Page]) -> Page:
 
 
 def test_a_bridge_is_made_under_the_browsers_own_connection_and_kept(
-    page: Page, site: LabHost
+    page: Page, wired: LabHost
 ) -> None:
     page.get_by_role("link", name="Create a bridge").click()
     page.get_by_label("Bridge").fill("b" * 15)
@@ -72,18 +62,18 @@ def test_a_bridge_is_made_under_the_browsers_own_connection_and_kept(
     expect(page.get_by_role("timer")).to_contain_text("The former state returns in")
     page.get_by_role("button", name="Keep it").click()
     expect(page.locator("#bridge-trial")).to_contain_text("The change was kept.")
-    expect(page.locator("#bridge-br0")).to_contain_text(f"{site.address}/24")
-    assert "br0" in site.inside("cat", "/etc/network/interfaces")
+    expect(page.locator("#bridge-br0")).to_contain_text(f"{wired.address}/24")
+    assert "br0" in wired.inside("cat", "/etc/network/interfaces")
     page.locator("#bridge-br0").get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Show what will be done").click()
     page.get_by_role("button", name="Do it, on trial").click()
     page.get_by_role("button", name="Keep it").click()
     expect(page.locator("#bridge-br0")).to_have_count(0)
-    assert site.address in site.inside("ip", "addr", "show", "eth0")
+    assert wired.address in wired.inside("ip", "addr", "show", "eth0")
 
 
 def test_a_browser_that_was_cut_off_finds_the_former_network_again(
-    page: Page, site: LabHost, portal: Portal
+    page: Page, wired: LabHost, portal: Portal
 ) -> None:
     """eth0 goes into a bridge that has no address: nobody reaches the portal any more."""
     page.get_by_role("link", name="Create a bridge").click()
@@ -97,13 +87,13 @@ def test_a_browser_that_was_cut_off_finds_the_former_network_again(
     page.locator("#bridge-br1").get_by_role("link", name="Attach").click()
     page.get_by_label("Interface").select_option("eth0")
     page.get_by_role("button", name="Show what will be done").click()
-    expect(page.get_by_text(f"eth0 loses its addresses {site.address}/24")).to_be_visible()
+    expect(page.get_by_text(f"eth0 loses its addresses {wired.address}/24")).to_be_visible()
     with page.expect_response(lambda answer: answer.request.method == "POST"):
         page.get_by_role("button", name="Do it, on trial").click(no_wait_after=True)
     address = f"{portal.url}/networks/bridges/?host=lab"
     _until_nobody_answers(page, address)
     expect(_again(page, address)).to_contain_text("Nobody kept the change", timeout=40_000)
-    assert f"{site.address}/24" in site.inside("ip", "addr", "show", "eth0")
+    assert f"{wired.address}/24" in wired.inside("ip", "addr", "show", "eth0")
 
 
 def _until_nobody_answers(page: Page, address: str) -> None:

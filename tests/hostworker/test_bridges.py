@@ -19,16 +19,6 @@ from tests.lab.host import LabHost
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture(scope="module")
-def wired(new_lab: Callable[..., LabHost]) -> Iterator[LabHost]:
-    """A host with a network card more, all of it by ifupdown."""
-    lab = new_lab()
-    ifupdown.furnish(lab)
-    lab.inside("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far1")
-    yield lab
-    lab.stop()
-
-
 @pytest.fixture
 def site(wired: LabHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("PATH", f"{ifupdown.program()}:{os.environ['PATH']}")

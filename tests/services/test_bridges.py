@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,15 +20,6 @@ from tests.services.workshop import KEY, Workshop
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 HOST = refs.host(KEY)
 ON_BRIDGE = "<interface type='bridge'><source bridge='br0'/></interface>"
-
-
-@pytest.fixture(scope="module")
-def wired(new_lab: Callable[..., LabHost]) -> Iterator[LabHost]:
-    lab = new_lab()
-    ifupdown.furnish(lab)
-    lab.inside("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "far1")
-    yield lab
-    lab.stop()
 
 
 @pytest.fixture

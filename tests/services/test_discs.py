@@ -25,12 +25,6 @@ from tests.services.stage import person
 pytestmark = [pytest.mark.lab, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(scope="module")
-def worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
-        yield process
-
-
 @pytest.fixture
 def pool(lab: LabHost, worker: WorkerProcess, settings: Any) -> Iterator[Ref]:
     """The lab's, which the mirror knows as empty."""

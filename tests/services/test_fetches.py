@@ -19,9 +19,8 @@ from kvmweb.core.refs import Ref
 from kvmweb.services import fetch_line, fetches, image_locks, images, job_worker, works
 from kvmweb.services.fetches import FetchWish
 from kvmweb.store.models import AuditEntry, Job, Upload
-from tests.hostworker.process import WorkerProcess
 from tests.lab.host import LabHost
-from tests.live.transfers import MIB, fresh, mirrored_pool
+from tests.live.transfers import MIB, fresh
 from tests.services.stage import person
 
 DATA = os.urandom(MIB) + bytes(2 * MIB) + os.urandom(99)
@@ -156,18 +155,6 @@ def test_what_a_server_does_wrong_is_named(
 
 def test_a_redirect_is_followed(site: str, allowed: None) -> None:
     assert reached(f"{site}turn.img") == len(DATA)
-
-
-@pytest.fixture(scope="module")
-def worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
-        yield process
-
-
-@pytest.fixture
-def pool(lab: LabHost, worker: WorkerProcess, settings: Any, transactional_db: None) -> Ref:
-    settings.KVMWEB_RUN_DIR = worker.directory
-    return mirrored_pool(lab.virsh("pool-uuid", "default").strip())
 
 
 def fetched(actor: Actor, pool: Ref, url: str, **wish: Any) -> Job:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,19 +10,16 @@ from typing import Any
 import pytest
 
 from kvmweb.core import errors
-from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Ref
-from kvmweb.services import fetch_line, fetches, image_locks, images, install_trees, job_worker
-from kvmweb.services.fetches import FetchWish
-from kvmweb.store.models import AuditEntry, Job, Upload
-from tests.hostworker.process import WorkerProcess
+from kvmweb.services import fetch_line, image_locks, images, install_trees
+from kvmweb.store.models import AuditEntry, Upload
 from tests.lab.host import LabHost
-from tests.live.transfers import MIB, fresh, mirrored_pool
+from tests.live.transfers import MIB, fresh
 from tests.services.ftp import SILENCE, Ftp
 from tests.services.stage import person
+from tests.services.test_fetches import DATA, fetched
 from tests.services.test_install_trees import INFO
 
-DATA = os.urandom(MIB) + bytes(2 * MIB) + os.urandom(99)
 TREE = {
     "/os/.treeinfo": INFO.encode(),
     "/os/images/pxeboot/vmlinuz": b"kernel",
@@ -126,24 +122,6 @@ def test_a_tree_over_ftp_that_never_answers_is_given_up(
     monkeypatch.setattr(fetch_line, "SILENT_S", 0.5)
     site.files["/os/.treeinfo"] = SILENCE
     assert "does not answer" in said(f"{site.url}/os")
-
-
-@pytest.fixture(scope="module")
-def worker(lab: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    with WorkerProcess(lab.uri, tmp_path_factory.mktemp("run")) as process:
-        yield process
-
-
-@pytest.fixture
-def pool(lab: LabHost, worker: WorkerProcess, settings: Any, transactional_db: None) -> Ref:
-    settings.KVMWEB_RUN_DIR = worker.directory
-    return mirrored_pool(lab.virsh("pool-uuid", "default").strip())
-
-
-def fetched(actor: Actor, pool: Ref, url: str, **wish: Any) -> Job:
-    job = fetches.begin(actor, pool, FetchWish(url=url, **wish))
-    job_worker.run.call(str(job))
-    return Job.objects.get(pk=job)
 
 
 @pytest.mark.lab
