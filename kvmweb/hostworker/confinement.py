@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import os
 import pwd
 import resource
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from kvmweb.core import errors
 from kvmweb.hypervisor.guestfs import READER
+
+log = logging.getLogger(__name__)
 
 NOBODY = "nobody"
 ADDRESS_SPACE = 6 * 1024**3
@@ -31,21 +34,29 @@ CACHE = "/var/tmp"  # noqa: S108 - libguestfs refuses a cache there that is not 
 EMULATED = {"LIBGUESTFS_BACKEND_SETTINGS": "force_tcg"}
 """Never asks for KVM."""
 _DEATH_SIGNAL, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
+_OWN_NETWORK = 0x40000000
+"""CLONE_NEWNET of unshare(2): nothing in it but a loopback that is down."""
 _KERNELS = Path("/boot")
 
 
 def confine(folder: str, parent: int) -> None:
-    """Limits, another user where this is root, and an end together with the worker."""
+    """Limits, another user and no network where this is root, and an end together with the worker.
+
+    The appliance has no network card in any case (libguestfs gives it none unless asked): this is
+    for the programs around it.
+    """
     _limit()
     environment = _environment(folder)
+    libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
         environment |= _kernel(folder)
+        if libc.unshare(_OWN_NETWORK):
+            log.warning("a look shares the host's network: %s", os.strerror(ctypes.get_errno()))
         _become_nobody(folder)
     os.environ.clear()
     os.environ.update(environment)
     os.umask(0o077)
     os.chdir(folder)
-    libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     libc.prctl(_DUMPABLE, 1, 0, 0, 0)  # or /proc/self is root's, which QEMU opens
     _end_with_parent()

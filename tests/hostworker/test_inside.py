@@ -219,6 +219,18 @@ def test_who_looks_is_nobody_and_is_confined(shown: Shown) -> None:
         assert b"KVMWEB" not in environment
 
 
+def test_neither_the_appliance_nor_what_is_around_it_has_a_network(shown: Shown) -> None:
+    found, home = processes(shown.worker.pid), os.readlink("/proc/self/ns/net")
+    machine = next(pid for pid in found if is_appliance(pid))
+    words = Path(f"/proc/{machine}/cmdline").read_bytes().split(b"\0")
+    assert not [word for word in words if b"netdev" in word or b"-nic" in word or word == b"-net"]
+    assert b"-nodefaults" in words
+    for pid in found:
+        assert os.readlink(f"/proc/{pid}/ns/net") != home
+        cards = Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
+        assert [card.split(":")[0].strip() for card in cards] in (["lo"], [])
+
+
 def test_another_look_at_the_same_disk_is_the_same_one(shown: Shown) -> None:
     before = processes(shown.worker.pid)
     assert shown.begin()["state"] == "ready"
