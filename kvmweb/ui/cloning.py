@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,20 +48,31 @@ def lines(
 
 
 def command(found: Original, name: str, chosen: Mapping[str, str]) -> str:
-    """The lines that do the same: virt-clone, and before it the image of each linked disk."""
-    word = commands.guest_word(found.name, found.ref.id)
-    made, kept = [], []
+    """The lines that do the same: virt-clone; where a disk is linked, each new image before it."""
+    ways = {
+        disk.target: chosen.get(disk.target) or (disk.ways[0] if disk.ways else "")
+        for disk in found.disks
+    }
+    is_linked = Way.LINK in ways.values()
+    made, options = [], ["--preserve-data" if is_linked else "--auto-clone"]
     for number, disk in enumerate(found.disks):
-        way = chosen.get(disk.target) or (disk.ways[0] if disk.ways else "")
-        if way == Way.LINK:
+        way = ways[disk.target]
+        if way == Way.SHARE:
+            options += ["--skip-copy", disk.target]
+        elif is_linked and way in (Way.LINK, Way.COPY):
             image = f"{name}-{number}.qcow2" if number else f"{name}.qcow2"
-            base = ["--backing-vol", disk.name, "--backing-vol-format", disk.format]
-            made.append(
-                commands.virsh(
-                    found.host_uri, "vol-create-as", disk.pool_name, image, f"{disk.capacity}B",
-                    "--format", "qcow2", *base,
-                )
-            )  # fmt: skip
-        if way in (Way.SHARE, Way.LINK):
-            kept.append(disk.target)
-    return "\n".join([*made, commands.clone(found.host_uri, word, name, shared=kept)])
+            made.append(_image(found, disk, image, is_linked=way == Way.LINK))
+            options += ["--file", f"{posixpath.dirname(disk.source)}/{image}"]
+    word = commands.guest_word(found.name, found.ref.id)
+    return "\n".join([*made, commands.clone(found.host_uri, word, name, *options)])
+
+
+def _image(found: Original, disk: DiskPlan, image: str, *, is_linked: bool) -> str:
+    place = ("--pool", disk.pool_name)
+    if not is_linked:
+        return commands.virsh(found.host_uri, "vol-clone", *place, disk.name, image)
+    base = ("--backing-vol", disk.name, "--backing-vol-format", disk.format)
+    return commands.virsh(
+        found.host_uri, "vol-create-as", *place, image, f"{disk.capacity}B", "--format", "qcow2",
+        *base,
+    )  # fmt: skip

@@ -92,12 +92,11 @@ def resize(uri: str, record: GuestRecord) -> str:
     )
 
 
-def clone(uri: str, word: str, name: str, *, shared: Iterable[str] = ()) -> str:
-    """virsh cannot clone; virt-clone copies every disk but those of these targets."""
+def clone(uri: str, word: str, name: str, *options: str) -> str:
+    """virsh cannot clone; virt-clone copies every disk unless the options say otherwise."""
     where = ["--connect", uri] if uri else []
-    skipped = [option for target in shared for option in ("--skip-copy", target)]
-    options = ["--original", word, "--name", name, "--auto-clone", *skipped]
-    return shlex.join(["virt-clone", *where, *options])
+    chosen = options or ("--auto-clone",)
+    return shlex.join(["virt-clone", *where, "--original", word, "--name", name, *chosen])
 
 
 def describe(uri: str, record: GuestRecord, title: str, description: str) -> str:

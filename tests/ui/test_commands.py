@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from kvmweb.core import refs
+from kvmweb.core.cloning import DiskPlan, Original, Way
 from kvmweb.core.offers import Offer
 from kvmweb.core.records import GuestState
 from kvmweb.services.power import TABLE
-from kvmweb.ui import commands
+from kvmweb.ui import cloning, commands
 from tests.hub import plain
 
 GUEST = replace(plain.GUEST, uuid=plain.uuid(1), name="web01")
@@ -53,3 +55,24 @@ def test_a_name_that_virsh_or_a_shell_would_misread_becomes_the_uuid(name: str) 
 def test_offers_carry_their_line() -> None:
     (offer,) = commands.with_commands([Offer("guest.nmi")], "", GUEST)
     assert offer.command == "virsh inject-nmi web01"
+
+
+def test_a_linked_clone_gets_images_of_its_own_and_never_the_original_s() -> None:
+    def disk(target: str, *ways: Way) -> DiskPlan:
+        return DiskPlan(
+            target, f"/images/{target}.qcow2", "disk", False, ways, pool_name="default",
+            name=f"{target}.qcow2", format="qcow2", capacity=64,
+        )  # fmt: skip
+
+    both = (disk("vda", Way.COPY, Way.LINK), disk("vdb", Way.COPY, Way.SHARE), disk("sda"))
+    found = Original(refs.guest("east", "u"), "golden", "East", "", "h", "golden-clone", both, ())
+    copied = cloning.command(found, "web01", {"vda": "copy", "vdb": "share"})
+    assert copied == "virt-clone --original golden --name web01 --auto-clone --skip-copy vdb"
+    linked = cloning.command(found, "web01", {"vda": "link", "vdb": "copy"}).splitlines()
+    assert linked == [
+        "virsh vol-create-as --pool default web01.qcow2 64B --format qcow2"
+        " --backing-vol vda.qcow2 --backing-vol-format qcow2",
+        "virsh vol-clone --pool default vdb.qcow2 web01-1.qcow2",
+        "virt-clone --original golden --name web01 --preserve-data --file /images/web01.qcow2"
+        " --file /images/web01-1.qcow2",
+    ]
