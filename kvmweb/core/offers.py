@@ -62,6 +62,7 @@ class Obstacle(StrEnum):
     SNAPSHOT_OTHER = "snapshot-other"
     SNAPSHOT_SAVED = "snapshot-saved"
     SNAPSHOT_SHARED = "snapshot-shared"
+    SNAPSHOT_LIMITS = "snapshot-limits"
 
 
 @dataclass(frozen=True, slots=True)

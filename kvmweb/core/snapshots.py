@@ -52,6 +52,8 @@ class SnapshotRecord:
     is_current: bool = False
     memory_file: str = ""
     """On the host, where its memory is kept outside of the disks."""
+    limits: tuple[str, ...] = ()
+    """Of its disks and interfaces then, see `core.limits`."""
 
     @property
     def is_active(self) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from lxml import etree
 
-from kvmweb.core import errors
+from kvmweb.core import errors, limits
 from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord
-from kvmweb.definitions import elements, foreign, guests, host_devices
+from kvmweb.definitions import disk_limits, elements, foreign, guests, host_devices
 from kvmweb.definitions.elements import Element, attribute, number, text
 
 
@@ -36,6 +36,23 @@ def parse(xml: str) -> SnapshotRecord:
         needs=() if domain is None else _needs(domain),
         has_added_vcpus=_has_added_vcpus(root),
         memory_file=_memory_file(root),
+        limits=_limits(root),
+    )
+
+
+def _limits(root: Element) -> tuple[str, ...]:
+    """Those that hold both at once and from the next start on, once one has gone back to it."""
+    domains = [it for it in (root.find("domain"), root.find("inactiveDomain")) if it is not None]
+    found = [_limits_of(domain) for domain in domains]
+    return _sorted(frozenset.intersection(*found)) if found else ()
+
+
+def _limits_of(domain: Element) -> frozenset[str]:
+    disks = domain.iterfind("devices/disk")
+    cards = (guests.interface(card) for card in domain.iterfind("devices/interface"))
+    return limits.words(
+        ((attribute(it, "target", "dev"), disk_limits.read(it).kept()) for it in disks),
+        ((it.mac, it.inbound, it.outbound) for it in cards),
     )
 
 

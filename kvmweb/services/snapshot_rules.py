@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 
+from kvmweb.core import limits
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import DiskRecord, GuestRecord
 from kvmweb.core.snapshots import Kind, Memory, SnapshotRecord, Taking
@@ -86,6 +87,15 @@ def needs(record: GuestRecord) -> frozenset[str]:
 
 
 @internal("a pure function")
+def held(record: GuestRecord) -> frozenset[str]:
+    """The limits that the guest has now, or from its next start on, in the words of a snapshot."""
+    return limits.words(
+        ((it.target, it.limits) for it in (*record.disks, *record.next_disks)),
+        ((it.mac, it.inbound, it.outbound) for it in (*record.interfaces, *record.next_interfaces)),
+    )
+
+
+@internal("a pure function")
 def to_revert(
     snapshot: SnapshotRecord,
     record: GuestRecord,
@@ -93,10 +103,11 @@ def to_revert(
     *,
     is_answering: bool = True,
     is_shared: bool = False,
+    may_limit: bool = True,
 ) -> Obstacle:
     """What stands in the way of going back: above all, what would leave the guest without life.
 
-    is_shared: somebody else reads what the guest writes.
+    is_shared: somebody else reads what the guest writes. may_limit: and so lift limits, too.
     """
     if record.template:
         return Obstacle.TEMPLATE
@@ -115,7 +126,10 @@ def to_revert(
     missing = set(snapshot.needs) - needs(record)
     if snapshot.kind is Kind.EXTERNAL:
         missing = {key for key in missing if not key.startswith("disk:")}
-    return Obstacle.SNAPSHOT_OTHER if missing else Obstacle.NONE
+    if missing:
+        return Obstacle.SNAPSHOT_OTHER
+    is_lifted = not may_limit and held(record) - set(snapshot.limits)
+    return Obstacle.SNAPSHOT_LIMITS if is_lifted else Obstacle.NONE
 
 
 @internal("a pure function")

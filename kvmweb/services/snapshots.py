@@ -29,7 +29,7 @@ from kvmweb.core.snapshots import (
     Taking,
 )
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, maintenance, power_line, present, snapshot_pictures
+from kvmweb.services import audit, limits, maintenance, power_line, present, snapshot_pictures
 from kvmweb.services import snapshot_rules as rules
 from kvmweb.services.guard import guarded, internal
 from kvmweb.services.power_line import Outcome
@@ -66,7 +66,7 @@ def lines(
     record, version = present.record(guest), _version(host)
     ref, resting = guest.ref, maintenance.resting()
     is_shared = _is_shared(guest, record)
-    pictures = snapshot_pictures.of(actor, ref)
+    pictures, may_limit = snapshot_pictures.of(actor, ref), limits.may(actor, ref)
     may = {verb: judge.can(actor, verb, ref) for verb in (REVERT, DELETE)}
 
     def offer(verb: str, found: Obstacle) -> Offer:
@@ -76,8 +76,9 @@ def lines(
 
     def back(it: SnapshotRecord) -> Obstacle:
         found = rules.to_revert(
-            it, record, version, is_answering=guest.is_answering, is_shared=is_shared
-        )
+            it, record, version, is_answering=guest.is_answering, is_shared=is_shared,
+            may_limit=may_limit,
+        )  # fmt: skip
         starts = it.is_active and not record.state.is_active and ref.host in resting
         return found or (Obstacle.MAINTENANCE if starts else Obstacle.NONE)
 
@@ -140,7 +141,10 @@ def revert(
         _version(host),
         is_answering=guest.is_answering,
         is_shared=_is_shared(guest, record),
+        may_limit=limits.may(actor, ref),
     )
+    if obstacle is Obstacle.SNAPSHOT_LIMITS:
+        raise Denied(verb=limits.VERB, ref=str(ref))
     if obstacle:
         raise WrongState(str(obstacle), name=record.name)
     if not record.state.is_active and (afterwards or snapshot.is_active):

@@ -205,6 +205,9 @@ OBSTACLES: dict[str, Text] = {
     offers.Obstacle.SNAPSHOT_SHARED: _(
         "Another guest or image uses one of its disks: going back would destroy what that reads."
     ),
+    offers.Obstacle.SNAPSHOT_LIMITS: _(
+        "Its disks or interfaces are limited now and were not so then. Ask an administrator."
+    ),
 }
 
 _REASONS: dict[str, Text] = {

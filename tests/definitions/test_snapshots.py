@@ -39,7 +39,8 @@ EXTERNAL = SnapshotRecord(
     memory=Memory.NONE,
     kind=Kind.EXTERNAL,
     disks=("vda",),
-    needs=("disk:/var/lib/libvirt/images/web01.img",),
+    needs=("disk:/var/lib/libvirt/images/web01.img", "net:network/default//"),
+    limits=("52:54:00:42:fc:b2 in 1000/2000/512", "vda total_iops:500"),
 )
 
 
@@ -69,6 +70,17 @@ def test_both_kinds_are_read_field_by_field() -> None:
         if field.name != "is_current":  # stands elsewhere
             shown = {getattr(it, field.name) for it in (MEMORY, EXTERNAL, nothing, outside)}
             assert len(shown) > 1, field.name
+
+
+def test_a_limit_counts_where_it_holds_now_and_from_the_next_start_on() -> None:
+    text = read("snapshot-external")
+    start = "<domain type='qemu'>"
+    domain = text[text.index(start) : text.index("</domain>")]
+    bare = "<inactiveDomain><devices/></inactiveDomain>"
+    assert snapshots.parse(text.replace("</domain>", f"</domain>{bare}")).limits == ()
+    same = domain.replace(start, "<inactiveDomain>") + "</inactiveDomain>"
+    both = text.replace("</domain>", f"</domain>{same}")
+    assert snapshots.parse(both).limits == EXTERNAL.limits
 
 
 def test_vcpus_that_are_defined_one_by_one_were_not_added() -> None:

@@ -10,7 +10,7 @@ import pytest
 from kvmweb.core.actors import Actor
 from kvmweb.core.disk_edits import DiskChange, DiskLimits
 from kvmweb.core.errors import Conflict, Denied, Invalid
-from kvmweb.services import disk_limits, disks
+from kvmweb.services import disk_limits, disks, snapshots
 from kvmweb.store.models import CustomRole
 from tests.services.guest_shell import shell
 from tests.services.stage import person
@@ -65,6 +65,8 @@ def test_who_may_change_the_disk_neither_lifts_its_limit_nor_detaches_it(
     shop: Workshop, admin: Actor, editor: Actor
 ) -> None:
     ref = guest(shop, disk="held.qcow2")
+    snapshots.take(editor, ref, name="before")
+    shop.see(lambda: bool(shop.record(ref).snapshot_tree))
     wanted = DiskLimits(total_iops=100)
     assert disk_limits.limit(admin, ref, "vda", wanted) == "now"
     with pytest.raises(Conflict):  # the mirror does not know of the limit yet
@@ -75,6 +77,8 @@ def test_who_may_change_the_disk_neither_lifts_its_limit_nor_detaches_it(
     with pytest.raises(Denied) as denied:
         disks.detach(editor, ref, "vda")
     assert denied.value.context["verb"] == "guest.limits"
+    with pytest.raises(Denied):
+        snapshots.revert(editor, ref, "before")
     assert disks.edit(editor, ref, "vda", DiskChange(cache="none")) == "now"
     assert "<total_iops_sec>100<" in dumped(shop, ref)
     warden = custom("warden", "guest.view", "guest.limits")

@@ -97,6 +97,18 @@ def test_a_revert_that_would_kill_or_cannot_be_is_refused_with_its_reason() -> N
     assert silent is Obstacle.NOT_ANSWERING
 
 
+def test_who_may_not_limit_does_not_lift_a_limit_by_going_back() -> None:
+    disk = replace(QCOW2, limits=("total_iops:500",))
+    here, bare = guest(disk), plain.snapshot("a")
+    limits = rules.held(here)
+    assert limits == {f"{QCOW2.target} total_iops:500"}
+    assert rules.to_revert(bare, here, OLD) is OK
+    assert rules.to_revert(bare, here, OLD, may_limit=False) is Obstacle.SNAPSHOT_LIMITS
+    assert rules.to_revert(bare, guest(QCOW2), OLD, may_limit=False) is OK
+    same = plain.snapshot("a", limits=tuple(limits))
+    assert rules.to_revert(same, here, OLD, may_limit=False) is OK
+
+
 def test_vcpus_that_were_added_are_no_danger_to_a_snapshot_without_memory() -> None:
     disks = plain.snapshot("a", has_added_vcpus=True)
     assert rules.to_revert(disks, guest(QCOW2), OLD) is OK
