@@ -20,7 +20,7 @@ from kvmweb.core import errors, flows, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Ref
 from kvmweb.core.uploads import UploadRecord
-from kvmweb.live import transfers
+from kvmweb.live import transfers, uploads_wire
 from kvmweb.live.transfers import GONE, SILENT_S, Application, Guarded, Receive, Scope, Send, desk
 from kvmweb.services import uploads_line
 
@@ -113,6 +113,7 @@ async def _pump(receive: Receive, line: socket.socket, left: int) -> None:
             left -= len(body)
         if message["type"] != "http.request" or not message.get("more_body", False):
             return
+        left -= await uploads_wire.pour(receive, line, left, SILENT_S * 2)
 
 
 async def _hold(guarded: Guarded, ref: Ref, upload: UUID, start: int) -> None:

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from kvmweb.core.refs import Ref
+from kvmweb.live import uploads_wire
 from kvmweb.services import image_locks, images, job_worker, uploads, uploads_line
 from kvmweb.store.models import Grant, RightsEpoch, Session, Upload
 from tests.lab.host import LabHost
@@ -205,6 +207,27 @@ def test_a_second_file_of_the_same_name_is_in_the_way(uploader: Enter, lab: LabH
     assert li.begin(there, 100)["problem"] == "exists"
     assert there in volumes(lab)
     assert image_locks.unfit(li.pool) == {name: "incoming"}
+
+
+def test_the_middle_of_a_body_goes_past_the_parser_in_whatever_drops_it_comes(
+    uploader: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poured: list[int] = []
+
+    async def counted(*words: Any) -> int:
+        poured.append(await straight(*words))
+        return poured[-1]
+
+    straight = uploads_wire.pour
+    monkeypatch.setattr(uploads_wire, "pour", counted)
+    sender, data, name = uploader(), os.urandom(2 * MIB), fresh()
+    begun = sender.begin(name, len(data))
+    line = sender.start(begun, len(data))
+    for at in range(0, len(data), 10_007):
+        line.send(data[at : at + 10_007])
+    assert b'"done"' in line.getresponse().read()
+    assert sender.stored(name, len(data)) == data
+    assert sum(poured) > MIB
 
 
 @pytest.mark.parametrize("is_right", [True, False])
