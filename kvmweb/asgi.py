@@ -27,6 +27,7 @@ from django.conf import settings  # noqa: E402 - the apps must be loaded first
 from kvmweb.hub import publisher  # noqa: E402
 from kvmweb.live import downloads, inside_files, uploads  # noqa: E402
 from kvmweb.live.entrance import entrance  # noqa: E402
+from kvmweb.management import heap  # noqa: E402
 from kvmweb.services import clockwork  # noqa: E402
 from kvmweb.web.bodies import bounded  # noqa: E402
 
@@ -107,7 +108,10 @@ def _settle() -> None:
 
 def _begin() -> list[asyncio.Task[None]]:
     """The clockwork of this process, and the hub where it is embedded."""
-    tasks: list[asyncio.Task[None]] = [asyncio.create_task(clockwork.run())]
+    tasks: list[asyncio.Task[None]] = [
+        asyncio.create_task(clockwork.run()),
+        asyncio.create_task(heap.keep_small()),
+    ]
     if settings.KVMWEB_EMBEDDED_HUB:
         from kvmweb.hub import runner
 

@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from kvmweb.management import certificate, daemons, translations
+from kvmweb.management import certificate, daemons, heap, translations
 from kvmweb.management.listener import Listener
 from kvmweb.services import people
 
@@ -46,6 +46,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Blocks until SIGINT or SIGTERM; then ends everything that it started."""
         os.umask(0o077)
+        heap.few_and_small()
         # uvicorn hands the signal on to us after it has closed its connections.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _check_address()
