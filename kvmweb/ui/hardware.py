@@ -215,7 +215,8 @@ def takes_effect(kind: Kind, *, is_active: bool, is_new: bool) -> str:
         return _("A running guest gets it at its next start.")
     if any(it.is_live for it in kind.fields):
         return _(
-            "The guest is running: a new password is so at once, all else from its next start on."
+            "The guest is running: another password counts at once where its screen has one, all"
+            " else from its next start on."
         )
     return _("The guest is running: the change is so from its next start on.")
 
