@@ -38,7 +38,7 @@ _SWITCHES = ("is_started", "has_autostart", "has_tpm", "has_cloud")
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest) -> HttpResponse:
     """GET: the page, filled with what the address says. POST: ask for the guest."""
-    data = request.POST if request.method == "POST" else None
+    data = _sent(request) if request.method == "POST" else None
     choices = _choices(request, data or request.GET)
     if data is None:
         form = _fresh(request, choices)
@@ -53,6 +53,14 @@ def show(request: HttpRequest) -> HttpResponse:
     further = {name: why for name, why in context["plan"].faults.items() if name not in form.errors}
     form.add_invalid(Invalid(fields=further))
     return respond.page(request, "guests/create.html", context, status=422)
+
+
+def _sent(request: HttpRequest) -> QueryDict:
+    """By which of the two buttons: to be edited first, a guest is not started."""
+    data = request.POST.copy()
+    if data.pop("edit_first", None):
+        data.pop("is_started", None)
+    return data
 
 
 def _made(request: HttpRequest, ground: Ground, wish: GuestWish) -> str:

@@ -13,7 +13,7 @@ from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.records import HostRecord
 from kvmweb.hub.mirror import Writer
 from kvmweb.inventory import models as mirror
-from kvmweb.store.models import Grant, Host, Image, Person, RightsEpoch
+from kvmweb.store.models import Grant, Host, Image, Job, Person, RightsEpoch
 from tests.hub import plain
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +101,16 @@ def test_a_mistake_is_said_beside_its_field(field: str, value: str) -> None:
     page = text(answer)
     assert f'id="id_{field}_error"' in page
     assert 'value="1 GiB"' in page or field == "memory"
+
+
+@pytest.mark.parametrize(("button", "is_started"), [({}, True), ({"edit_first": "yes"}, False)])
+def test_a_guest_that_is_edited_first_is_made_and_not_started(
+    button: dict[str, str], is_started: bool
+) -> None:
+    stage()
+    answer = enter().post(PAGE, form(is_started="on", **button), secure=True)
+    assert answer.status_code == 302
+    assert Job.objects.get().arguments["is_started"] is is_started
 
 
 def test_what_is_typed_is_shown_as_what_will_be_made_without_making_it() -> None:
