@@ -67,7 +67,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     def act(found: dict[str, Any]) -> Answer:
         keys = bound[-1].wanted()
         when = boot_order.edit(actor, ref, keys, definition_hash=found["definition_hash"])
-        return device_words.saved(when), "warn" if when == "next" else "good"
+        return device_words.saved(when), "info" if when == "next" else "good"
 
     asked = Question(
         "guests/boot_order.html",

@@ -148,7 +148,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, mac: str) -> HttpResponse:
         found["is_link_up"] = found["is_link_up"] == "up"
         limits = face.limits(found)
         when = cards.edit(actor, ref, card.mac, **found, limits=limits)
-        return face.edited(when), "warn" if when == "next" else "good"
+        return face.edited(when), "info" if when == "next" else "good"
 
     asked = Question(
         "guests/card_edit.html",

@@ -85,7 +85,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpRespon
     def act(found: dict[str, Any]) -> Answer:
         change = DiskChange(**bound[-1].wanted())
         when = disks.edit(actor, ref, target, change, definition_hash=found["definition_hash"])
-        return face.edited(when), "warn" if when == "next" else "good"
+        return face.edited(when), "info" if when == "next" else "good"
 
     asked = Question(
         "guests/disk_edit.html",

@@ -118,7 +118,8 @@ def add(request: HttpRequest, host: str, uuid: UUID, kind: str) -> HttpResponse:
     def act(typed: dict[str, Any]) -> Answer:
         seen = typed.pop("definition_hash")
         outcome = hardware.add(actor, ref, found.name, typed, definition_hash=seen)
-        return face.added(found.name, outcome), "good" if outcome.when == "now" else "warn"
+        expected = "good" if outcome.when == "now" else "info"
+        return face.added(found.name, outcome), "warn" if outcome.why == "full" else expected
 
     asked = Question(
         "guests/hardware_form.html",
@@ -182,7 +183,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, key: str) -> HttpResponse:
     def act(typed: dict[str, Any]) -> Answer:
         seen = typed.pop("definition_hash")
         when = hardware.edit(actor, ref, key, typed, definition_hash=seen).when
-        return face.saved(when), "warn" if when == "next" else "good"
+        return face.saved(when), "info" if when == "next" else "good"
 
     label = hardware_words.kind(kind.name).label
     asked = Question(
@@ -241,7 +242,7 @@ def convert_spice(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
 
     def act(typed: dict[str, Any]) -> Answer:
         outcome = hardware.convert_spice(actor, ref, **typed)
-        return face.converted(outcome), "warn" if outcome.when == "next" else "good"
+        return face.converted(outcome), "info" if outcome.when == "next" else "good"
 
     asked = Question(
         "guests/hardware_spice.html",

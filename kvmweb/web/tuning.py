@@ -43,7 +43,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, part: str) -> HttpResponse
         wanted = bound[-1].wanted()
         sure = {"is_sure": typed["is_sure"]} if "is_sure" in typed else {}
         when = desk.edit(actor, ref, wanted, definition_hash=typed["definition_hash"], **sure)
-        return device_words.saved(when), "warn" if when == "next" else "good"
+        return device_words.saved(when), "info" if when == "next" else "good"
 
     asked = Question(
         f"guests/tuning_{part}.html" if part in OWN else "guests/tuning.html",
