@@ -190,7 +190,7 @@ def age(value: Any) -> str | SafeString:
         '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(timespec="seconds"),
         formats.date_format(local, "DATETIME_FORMAT"),
-        _ago(seconds) if seconds >= 0 else formats.date_format(local, "SHORT_DATETIME_FORMAT"),
+        _ago(seconds) if seconds >= 0 else formats.date_format(local, "Y-m-d H:i"),
     )
 
 
