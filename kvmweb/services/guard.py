@@ -33,7 +33,8 @@ def guarded(
 ) -> Callable[[Callable[Concatenate[Actor, Ref, P], R]], Callable[Concatenate[Actor, Ref, P], R]]:
     """Only who may do this verb on this object; a change is audited. Raises NotFound, Denied.
 
-    is_audited: False for a function that writes its own entry, or is a part of an act that does.
+    is_audited: False for a function that writes its own entry, is a part of an act that does, or
+        only reads what a form is about to offer.
     """
     known = VERBS[verb]
 

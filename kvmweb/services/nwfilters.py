@@ -184,7 +184,7 @@ def users_of(actor: Actor, ref: Ref, *, uuid: str) -> list[str]:
     return [*sorted(guests), *(it.name for it in records if name in it.parts)]
 
 
-@guarded("nwfilter.assign")
+@guarded("nwfilter.assign", is_audited=False)
 def choice(actor: Actor, ref: Ref, *, mac: str) -> Choice:
     """The interface of this guest, and the filters of its host. Raises NotFound.
 

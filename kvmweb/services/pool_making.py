@@ -75,7 +75,7 @@ def without_default(actor: Actor) -> list[HostLine]:
     return [host for host in hosts(actor) if host.ref.host not in there]
 
 
-@guarded("pool.create")
+@guarded("pool.create", is_audited=False)
 def types(actor: Actor, ref: Ref) -> tuple[str, ...]:
     """ref: a host. The types that its libvirt has a backend for and that we have a form for."""
     row = mirror.HostMirror.objects.filter(host=ref.host).first()

@@ -44,7 +44,7 @@ NEVER = (
 """Of the system itself: neither these nor anything below them, nor all there is."""
 
 
-@guarded("pool.create")
+@guarded("pool.create", is_audited=False)
 def allowed(actor: Actor, ref: Ref) -> tuple[str, ...]:
     """ref: a host. Where its pools may be."""
     return of_host(ref.host)
