@@ -22,8 +22,11 @@ def _uploads(found: re.Match[str], _query: QueryDict) -> Sequence[Region]:
 
     def gather(actor: Actor) -> tuple[int, Mapping[str, str]]:
         try:
+            # Asked first: a refusal stands in the audit, and this person only looks at the pool.
+            if not uploads.may(actor, ref):
+                return UNVERSIONED, {}
             listed = face.listing(uploads.mine(actor, ref))
-        except Problem:  # who may not upload has no list
+        except Problem:  # the pool is gone
             return UNVERSIONED, {}
         html = render_to_string("storage/uploads.html#rows", listed)
         return UNVERSIONED, {"upload-rows": html.strip()}
