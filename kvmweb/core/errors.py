@@ -42,6 +42,12 @@ class Denied(Problem):
     code, http_status, close_code = "denied", 403, 4403
 
 
+class OutOfBounds(Denied):
+    """An address of the network that the portal fetches nothing from, whoever asks."""
+
+    code = "out-of-bounds"
+
+
 class WrongState(Problem):
     """Not possible in the object's state. context: state, when known."""
 
@@ -135,7 +141,7 @@ class Unready(Problem):
 PROBLEMS: dict[str, type[Problem]] = {
     problem.code: problem
     for problem in (
-        Fault, NotFound, Denied, WrongState, Exists, Busy, Conflict,
+        Fault, NotFound, Denied, OutOfBounds, WrongState, Exists, Busy, Conflict,
         Invalid, Overlap, NotSupported, Maintenance, AgentSilent, Quota, Cancelled, HostDown,
         Unready,
     )

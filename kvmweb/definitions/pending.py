@@ -116,7 +116,8 @@ def _kind_agrees(live: Element, inactive: Element, tag: str) -> bool:
 def contains(live: Element, inactive: Element) -> bool:
     """Whether every attribute, text and element of the inactive one stands in the live one.
 
-    The driver of an empty drive is left out: libvirt forgets it while the guest runs.
+    The driver of an empty drive is left out: libvirt forgets it while the guest runs. So is the
+    slot of a device: another one is libvirt's own choice, and nothing that a person would see.
     """
     if live.tag != inactive.tag or (live.text or "").strip() != (inactive.text or "").strip():
         return False
@@ -129,5 +130,11 @@ def contains(live: Element, inactive: Element) -> bool:
     return all(
         any(contains(one, child) for one in live.findall(child.tag))
         for child in inactive
-        if isinstance(child.tag, str) and not (is_empty and child.tag == "driver")
+        if isinstance(child.tag, str)
+        and not (is_empty and child.tag == "driver")
+        and not (inactive.tag != "source" and _is_slot(child))
     )
+
+
+def _is_slot(element: Element) -> bool:
+    return bool(element.tag == "address" and element.get("type") == "pci")

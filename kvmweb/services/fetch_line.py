@@ -22,7 +22,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from django.conf import settings
 
-from kvmweb.core.errors import Busy, Denied, Invalid, NotFound, Problem
+from kvmweb.core.errors import Busy, Invalid, NotFound, OutOfBounds, Problem
 from kvmweb.services.guard import internal
 
 CONNECT_S = 10.0
@@ -107,20 +107,20 @@ def opened(url: str) -> Iterator[Source]:
 
 
 def _onward(url: str, said: str) -> str:
-    """Where a redirect leads. Raises Denied where it would lose what https gives."""
+    """Where a redirect leads. Raises OutOfBounds where it would lose what https gives."""
     try:
         found = urljoin(url, said)
         scheme = urlsplit(found).scheme
     except ValueError as error:
         raise Invalid("a redirect to no address") from error
     if urlsplit(url).scheme == "https" and scheme in ("http", "ftp"):
-        raise Denied(f"a redirect from https to {scheme}")
+        raise OutOfBounds(f"a redirect from https to {scheme}")
     return found
 
 
 @internal("the service that asks has judged")
 def addresses(host: str, port: int) -> list[str]:
-    """Where this name leads now. Raises Denied for an inner address, NotFound for no address."""
+    """Where this name leads now. Raises OutOfBounds for an inner address, NotFound for none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -128,7 +128,7 @@ def addresses(host: str, port: int) -> list[str]:
     plain = list(dict.fromkeys(str(info[4][0]) for info in found))
     for address in plain:
         if _is_inner(address):
-            raise Denied(f"{host[:100]} leads to the inner address {address}")
+            raise OutOfBounds(f"{host[:100]} leads to the inner address {address}")
     return plain
 
 
@@ -177,11 +177,11 @@ def _reached(host: str, port: int) -> socket.socket:
 
 
 def _refuse_ourselves(line: socket.socket, host: str) -> None:
-    """A global address of this very machine leads past its firewall. Raises Denied."""
+    """A global address of this very machine leads past its firewall. Raises OutOfBounds."""
     own, theirs = str(line.getsockname()[0]), str(line.getpeername()[0])
     if own == theirs and not _is_allowed(ipaddress.ip_address(own.partition("%")[0])):
         line.close()
-        raise Denied(f"{host[:100]} leads to this machine")
+        raise OutOfBounds(f"{host[:100]} leads to this machine")
 
 
 @contextmanager

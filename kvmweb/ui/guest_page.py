@@ -261,7 +261,7 @@ def question(word: str, name: str) -> str:
     asked = _QUESTIONS.get(word)
     if asked:
         return str(asked) % {"name": name}
-    return f"{words.verb(word).label}: {name}"
+    return _("%(act)s: %(name)s") % {"act": words.verb(word).label, "name": name}
 
 
 def warning(word: str) -> Text:

@@ -49,6 +49,14 @@ _PROBLEMS: dict[str, _Message] = {
         _("Ask an administrator for a role that includes it."),
         _("You do not have the right “%(verb)s” here."),
     ),
+    "out-of-bounds": _Message(
+        _("The portal fetches nothing from this address."),
+        _(
+            "Inner addresses, and redirects from https to http, are refused. The operator can allow"
+            " networks by the setting KVMWEB_FETCH_INNER."
+        ),
+        tone="warn",
+    ),
     "wrong-state": _Message(
         _("This is not possible in the present state."),
         _("Look at the current state and choose again."),

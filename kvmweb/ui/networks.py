@@ -181,7 +181,9 @@ def question(word: str, name: str) -> str:
         "network.restart": _("Restart network %(name)s?"),
         "network.delete": _("Delete network %(name)s?"),
     }.get(word)
-    return asked % {"name": name} if asked else f"{words.verb(word).label}: {name}"
+    if asked:
+        return asked % {"name": name}
+    return _("%(act)s: %(name)s") % {"act": words.verb(word).label, "name": name}
 
 
 def warning(word: str, details: NetworkDetails) -> str:

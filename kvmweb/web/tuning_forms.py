@@ -122,8 +122,10 @@ class ProcessorForm(PartForm):
         usable = [mode for mode in tuning.CPU_MODES if not mode or mode in modes]
         impossible = [mode for mode in tuning.CPU_MODES if mode not in usable]
         offered = face.choices(face.CPU_MODES, usable, self.now.cpu_mode)  # type: ignore[union-attr]
-        reason = _("not on this host")
-        offered += [(it, f"{face.CPU_MODES[it]} ({reason})") for it in impossible]
+        offered += [
+            (it, _("%(mode)s (not on this host)") % {"mode": face.CPU_MODES[it]})
+            for it in impossible
+        ]
         self.choose("cpu_mode", dict(offered).items())
         self._forbid("cpu_mode", impossible)
         models = [("", "–")]

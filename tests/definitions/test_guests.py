@@ -75,6 +75,7 @@ def test_edit_of_the_inactive_definition_is_pending(before, after):
     [
         ("<title>Web</title>", "<title>Else</title>"),
         ("<currentMemory unit='KiB'>98304", "<currentMemory unit='KiB'>65536"),
+        ("type='pci' domain='0x0000' bus='0x03'", "type='pci' domain='0x0000' bus='0x04'"),
     ],
 )
 def test_what_changes_at_once_is_not_pending(before, after):
