@@ -4,6 +4,9 @@ libvirt copies and deletes volumes only: the folder of the file is one of its po
 Measured (libvirt 9.0): a definition that only asks for UEFI names no file, and libvirt looks for
 one that is called as the guest is: a rename leaves it behind, and whoever is called so next starts
 with it.
+
+What lies in the file a guest may have written: it is copied byte by byte. A copy of libvirt's own
+would look at it first, and bring along whatever file of the host it says that it builds on.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ log = logging.getLogger(__name__)
 FOLDER = "/var/lib/libvirt/qemu/nvram"
 """Where libvirt's daemon of the whole host keeps them: it does not tell (virt-manager knows it
 likewise)."""
+MOST = 64 * 1024**2
+"""What the flash of a guest on ARM has room for, the largest there is."""
+_PIECE = 262_120
+"""As much as fits one message of libvirt."""
 _one_at_a_time = threading.Lock()
 """Two of these may not share a folder's pool: the first would end it under the other."""
 
@@ -86,15 +93,47 @@ def copy(connection: libvirt.virConnect, source: str, target: str, uuid: str) ->
     """uuid: of the guest that it is for. What lies there of nobody's goes.
 
     Nothing is copied where the original never started: its variables are made at that moment.
-    Raises Busy when another guest has the target.
+    Raises Busy when another guest has the target, NotSupported for more than a flash chip.
     """
     with pools.translated(), _folder(connection, source, uuid) as pool:
         _drop(connection, pool, target, uuid)
         original = _volume(pool, source)
         if original is not None:
-            capacity = volume_xml.parse(original.XMLDesc(0)).capacity
-            spec = VolumeSpec(posixpath.basename(target), capacity, "raw")
-            pool.createXMLFrom(volume_xml.build(spec), original, 0)
+            held = _read(connection, original)
+            spec = VolumeSpec(posixpath.basename(target), len(held), "raw")
+            _fill(connection, pool.createXML(volume_xml.build(spec), 0), held)
+
+
+def _read(connection: libvirt.virConnect, volume: libvirt.virStorageVol) -> bytes:
+    stream, held = connection.newStream(0), bytearray()
+    volume.download(stream, 0, 0, 0)
+    try:
+        while piece := stream.recv(_PIECE):
+            held += piece
+            if len(held) > MOST:
+                raise errors.NotSupported("firmware's settings of such a size", file=volume.path())
+    except BaseException:
+        stream.abort()
+        raise
+    stream.finish()
+    return bytes(held)
+
+
+def _fill(connection: libvirt.virConnect, volume: libvirt.virStorageVol, held: bytes) -> None:
+    """Or it is not there."""
+    stream = connection.newStream(0)
+    try:
+        volume.upload(stream, 0, len(held), 0)
+        left = memoryview(held)
+        while left:
+            left = left[stream.send(bytes(left[:_PIECE])) :]
+        stream.finish()
+    except BaseException:
+        with suppress(libvirt.libvirtError):
+            stream.abort()
+        with suppress(libvirt.libvirtError):
+            volume.delete(0)
+        raise
 
 
 def delete(connection: libvirt.virConnect, path: str, uuid: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,24 @@ def test_another_firmware_before_the_installation_starts_from_its_own_template(
     shop.see(lambda: shop.record(ref).snapshots == 2)
     with pytest.raises(Invalid):
         tuning.edit(admin, ref, FirmwareChoice("bios"), is_sure=True)
+
+
+def test_a_file_of_the_host_that_a_guest_names_in_its_flash_is_not_brought_along(
+    shop: Workshop, admin: Actor, editor: Actor
+) -> None:
+    """Whoever rules in a guest writes its flash: there it can say that it builds on any file."""
+    ref = used(shop, "liar")
+    path, secret = variables(shop, "liar"), shop.lab.folder / "secret"
+    secret.write_bytes(bytes(range(256)) * (path.stat().st_size // 256))
+    image = shop.lab.folder / "image"
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", image]
+    subprocess.run(command, check=True)
+    with path.open("r+b") as file:
+        file.write(image.read_bytes()[: path.stat().st_size])
+    written = path.read_bytes()
+    renaming.rename(editor, ref, name="thief")
+    assert variables(shop, "thief").read_bytes() == written
+    shop.see(lambda: shop.record(ref).name == "thief")
+    done = cloned(admin, ref, "accomplice")
+    assert done.result is not None, [step.detail for step in done.steps]
+    assert variables(shop, "accomplice").read_bytes() == written
