@@ -8,6 +8,7 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.definitions import cloning as xml
+from kvmweb.definitions import firmware
 from kvmweb.definitions import volumes as volume_xml
 from kvmweb.hypervisor import actions, creation, faults, firmware_files, pools, volume_acts
 from kvmweb.hypervisor import disks as devices
@@ -43,6 +44,8 @@ def clone(
         creation.refuse_namesake(connection, name=name, uuid=uuid)
         text = original.XMLDesc(_STORED)
         variables = _variables(connection, text)
+        if firmware.unnamed_variables(text):
+            firmware_files.refuse_namesake(connection, name, uuid)
         own = firmware_files.of_clone(variables, text, uuid, name)
         sources = {str(disk["target"]): _source(connection, disk) for disk in disks}
         disc = _source(connection, seed) if seed else None

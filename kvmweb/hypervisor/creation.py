@@ -33,6 +33,8 @@ def define(connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any]) -
     xml = guest_building.build(replace(wanted, direct=None))
     with faults.translated():
         refuse_namesake(connection, name=wanted.name, uuid=wanted.uuid)
+        if wanted.firmware is not Firmware.BIOS:
+            firmware_files.refuse_namesake(connection, wanted.name, wanted.uuid)
         made = connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
         if wanted.firmware is not Firmware.BIOS:  # what a guest of this name left is none of its
             firmware_files.forget(connection, made.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), uuid)

@@ -136,6 +136,14 @@ def _fill(connection: libvirt.virConnect, volume: libvirt.virStorageVol, held: b
         raise
 
 
+def refuse_namesake(connection: libvirt.virConnect, name: str, uuid: str) -> None:
+    """Where libvirt would look for the variables of a guest of this name, another one may have its
+    own: this guest would start with them, and take them along when it goes. Raises Busy."""
+    for other in connection.listAllDomains(0):
+        if other.UUIDString() != uuid and _base(other).startswith(f"{name}_VARS."):
+            raise errors.Busy(f"the firmware's settings of {other.name()} are called {name}")
+
+
 def delete(connection: libvirt.virConnect, path: str, uuid: str) -> None:
     """It may be gone. uuid: of the guest that it was for. Raises Busy when another guest has it."""
     with pools.translated(), _folder(connection, path, uuid) as pool:
@@ -191,13 +199,24 @@ def _drop(
 
 def _has(connection: libvirt.virConnect, domain: libvirt.virDomain, path: str) -> bool:
     try:
-        flags = changing.INACTIVE if domain.isPersistent() else 0
-        return of(connection, domain.XMLDesc(flags)) == path
+        text = _stored(domain)
+        return bool(text) and of(connection, text) == path
     except errors.NotSupported:
         return False
+
+
+def _base(domain: libvirt.virDomain) -> str:
+    text = _stored(domain)
+    return posixpath.basename(xml.variables(text)) or xml.unnamed_variables(text) if text else ""
+
+
+def _stored(domain: libvirt.virDomain) -> str:
+    """Nothing of a guest that is gone meanwhile."""
+    try:
+        return str(domain.XMLDesc(changing.INACTIVE if domain.isPersistent() else 0))
     except libvirt.libvirtError as error:
         if faults.is_gone(error):
-            return False
+            return ""
         raise
 
 

@@ -56,6 +56,7 @@ def edit_firmware(
         if domain.isActive():
             raise errors.WrongState(name=domain.name(), state="running")
         before = domain.XMLDesc(changing.INACTIVE)
+        firmware_files.refuse_namesake(connection, domain.name(), uuid)
     when = edit(connection, uuid, part="firmware", wanted=wanted)
     if when == changing.NOW:
         firmware_files.forget(connection, before, uuid)

@@ -243,3 +243,22 @@ def test_a_file_of_the_host_that_a_guest_names_in_its_flash_is_not_brought_along
     done = cloned(admin, ref, "accomplice")
     assert done.result is not None, [step.detail for step in done.steps]
     assert variables(shop, "accomplice").read_bytes() == written
+
+
+def test_who_is_called_as_the_file_of_another_guest_is_never_takes_it(
+    shop: Workshop, admin: Actor, creator: Actor, editor: Actor
+) -> None:
+    """A clone's file is called as its UUID: so would be that of a guest of such a name."""
+    ref, like = used(shop, "victim"), shop.define("like", kernel=False, firmware="efi")
+    own = variables(shop, "victim").rename(variables(shop, ref.id))
+    point(shop, "victim", own)
+    shop.see(lambda: shop.record(ref).next_tuning.firmware.has_variables)
+    assert made(creator, wish(shop, name=ref.id, firmware="efi")).state is JobState.FAILED
+    assert cloned(admin, like, ref.id).state is JobState.FAILED
+    assert is_told(own)
+    thief = shop.define("thief", kernel=False)
+    renaming.rename(editor, thief, name=ref.id)
+    shop.see(lambda: shop.record(thief).name == ref.id)
+    with pytest.raises(Problem):
+        tuning.edit(editor, thief, FirmwareChoice("efi"), is_sure=True)
+    assert is_told(own)
