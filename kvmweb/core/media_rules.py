@@ -24,7 +24,7 @@ STEPS_MAX = 2**26
 _SHORT, _LONG = 32, 128
 """Bytes of ids in ISO 9660: of volume and system, of publisher and application."""
 _LOOP = re.compile(
-    r"""\((?:\?:)?(?:
+    r"""(?<!\\)\((?:\?:)?(?:
         (?:\\\.|[_-])(?:\\d|\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9])+\])[*+]?  # .1.2, _Alpha_Beta
         |\\d                                                                    # a digit
     )\)[*+]""",
@@ -97,8 +97,9 @@ def _start(text: str) -> str:
 
 def steps(text: str, width: int) -> float:
     """At most so many for a search in so many characters; for ever where loops stand in loops."""
-    plain = _ATOM.sub(lambda found: "(" if found[0][0] == "(" else "x", _LOOP.sub("x*", text))
-    if re.search(r"\)[*+{]", plain):
+    shorter = _LOOP.sub("x*", text.removeprefix("(?i)"))
+    plain = _ATOM.sub(lambda found: "(" if found[0][0] == "(" else "x", shorter)
+    if "(?" in plain or re.search(r"\)[*+{]", plain):  # a comment, a flag: what is read otherwise
         return float("inf")
     loops = len(re.findall(r"[*+{]", plain))
     ways = [1 + part.count("|") for part in re.split(r"[()]", plain)]

@@ -38,7 +38,8 @@ def test_a_pattern_is_looked_for_anywhere_and_every_id_asked_for_must_be_there(
 @pytest.mark.parametrize(
     "pattern",
     ["(a+)+$", "(a|a)*$", "(a|aa)+$", "((a*)b?)*$", "(a{1,30}){1,30}$", ".*.*.*.*.*.*!!",
-     "a?" * 30 + "a" * 30, "(", "x" * 1001, "(a|a)" * 30],
+     "a?" * 30 + "a" * 30, "(", "x" * 1001, "(a|a)" * 30,
+     "(?#[)(a+)+$(?#])", "(?x)#[\n(a+)+$#]", r"(.*\(\d)*$"],
 )  # fmt: skip
 def test_a_pattern_that_is_broken_or_could_take_long_is_left_out(pattern: str) -> None:
     assert media_rules.rule(Medium("all", volume=pattern)) is None
