@@ -14,6 +14,11 @@ _HEADLESS = "devices/graphics[@type='egl-headless']"
 _ABLE = (_HEADLESS, "devices/graphics/gl[@enable='yes']")
 
 
+def is_accelerated(video: Element) -> bool:
+    """Whether this card draws with the host's."""
+    return video.find(ACCELERATED) is not None
+
+
 def is_wanted(root: Element) -> bool:
     """Whether a video card of it draws so."""
     return root.find(f"devices/video/{ACCELERATED}") is not None

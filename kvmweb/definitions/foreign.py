@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from kvmweb.definitions import host_devices, screens
+from kvmweb.definitions import drawing, host_devices, screens
 from kvmweb.definitions.elements import Element, attribute
 
 _PLAIN_DEVICES = frozenset(
@@ -51,6 +51,8 @@ def is_plain(device: Element) -> bool:
         return attribute(device, "backend", "type") == "emulator"
     if device.tag == "graphics":
         return bool(device.get("type") != "egl-headless")
+    if device.tag == "video":
+        return not drawing.is_accelerated(device)
     if device.tag == "audio":
         return device.get("type") in ("none", "spice")
     if device.tag == "interface":
@@ -67,7 +69,8 @@ def is_driver_own(child: Element) -> bool:
 def keys(domain: Element) -> Iterator[str]:
     """What a guest of this definition has that not everybody may give it, to compare two of them.
 
-    `foreign:<tag>:<digest>`, `fs:<source>/<target>/<how>`, `file:<path>` and `listen:<address>`.
+    `foreign:<tag>:<digest>`, `fs:<source>/<target>/<how>`, `file:<path>`, `listen:<address>` and
+    `drawing:3d`.
     """
     for child in domain:
         is_label = child.tag == "seclabel" and child.get("type") in ("none", "static")
@@ -85,6 +88,8 @@ def keys(domain: Element) -> Iterator[str]:
 def _device(device: Element) -> Iterator[str]:
     if device.tag == "filesystem":
         yield _folder(device)
+    elif device.tag == "video" and drawing.is_accelerated(device):
+        yield "drawing:3d"
     elif not _is_usual(device):
         yield _digest(device)
     if device.tag == "channel" and device.get("type") == "unix":

@@ -116,6 +116,7 @@ FOREIGN = {
     "<channel type='unix'><source mode='connect' path='/run/x'/></channel>": "file:/run/x",
     "<rng><backend model='random'>/etc/shadow</backend></rng>": "foreign:rng:",
     "<shmem name='x'/>": "foreign:shmem:",
+    "<video><model type='virtio'><acceleration accel3d='yes'/></model></video>": "drawing:3d",
     "<hostdev mode='capabilities' type='misc'><source><char>/dev/x</char></source></hostdev>":
         "foreign:hostdev:",
     "<interface type='vhostuser'><source type='unix' path='x'/></interface>": "foreign:interface:",
