@@ -83,7 +83,7 @@ def resize(actor: Actor, ref: Ref, volume: str, *, capacity: int, shrink: bool =
     Raises: Invalid (fields), Busy when it shrinks and anybody needs it, NotFound.
     """
     row = _fit_row(ref, volume)
-    volume_users.refuse_kept(volumes.pool_row(ref), row)
+    volume_users.refuse_kept(actor, volumes.pool_row(ref), row)
     if not 0 < capacity <= SIZE_MAX:
         raise Invalid(fields={"capacity": _("A size is greater than zero.")})
     if capacity == row.capacity:

@@ -61,7 +61,7 @@ def attach(
     if bus not in BUSES or device not in ("disk", "cdrom"):
         raise Invalid("no such bus or device")
     held = volumes.volume_row(ref, volume)
-    volume_users.refuse_kept(volumes.pool_row(ref), held)
+    volume_users.refuse_kept(actor, volumes.pool_row(ref), held)
     volume_reach.require(actor, ref, held, "volume.attach")
     audit.running().detail.update(volume=row.record.name, guest=str(guest))
     found = client.call(

@@ -120,18 +120,21 @@ def places(pool_name: str, volume: mirror.Volume) -> tuple[str, ...]:
 
 
 @internal("a condition of acts that would change a volume, or give it to another guest")
-def refuse_kept(pool: mirror.Pool, volume: mirror.Volume) -> None:
+def refuse_kept(actor: Actor, pool: mirror.Pool, volume: mirror.Volume) -> None:
     """A disk of a template, or of a guest in the recycle bin, and the memory of a snapshot stay as
-    they are. Raises Busy."""
+    they are. Raises Busy with the one that needs it, by name where this actor may see it."""
     uses = mirror.DiskUse.objects.filter(
         mirror.HOLDS,
         Q(device="disk", is_readonly=False) | Q(device=mirror.MEMORY),
         host=pool.host,
         place__in=places(pool.name, volume),
     )
-    for name, is_binned, template, device in uses.values_list(
-        "guest__name", "guest__is_binned", "guest__record__template", "device"
+    for uuid, name, is_binned, template, device in uses.values_list(
+        "guest__uuid", "guest__name", "guest__is_binned", "guest__record__template", "device"
     ):
+        is_kept = is_binned or template or device == mirror.MEMORY
+        if is_kept and not judge.can_see(actor, refs.guest(pool.host, uuid)):
+            raise Busy(users=_("a guest that you do not see"))
         if device == mirror.MEMORY:
             raise Busy(users=memory_of(name))
         if is_binned or template:

@@ -16,6 +16,7 @@ from kvmweb.core.offers import Obstacle
 from kvmweb.core.pools import PoolSpec
 from kvmweb.core.records import DiskRecord, PoolRecord
 from kvmweb.core.refs import Ref
+from kvmweb.core.templates import TemplateMark
 from kvmweb.hub.mirror import Writer
 from kvmweb.services import (
     job_worker,
@@ -130,6 +131,16 @@ def test_users_that_one_may_not_see_refuse_without_being_named() -> None:
     with pytest.raises(Busy) as refused:
         volume_acts.delete(storekeeper, pool, identity(pool, "a"))
     assert "guest11" not in str(refused.value.context)
+
+
+def test_a_template_that_one_may_not_see_keeps_its_disk_without_being_named() -> None:
+    pool, storekeeper = held(1, "a"), person("sam", "storage-admin")
+    disk = DiskRecord("vda", "virtio", "disk", "/images/a", "qcow2")
+    mirrored(11, disks=(disk,), template=TemplateMark(at=0.0))
+    for actor, shown in ((storekeeper, False), (person("ada", "administrator"), True)):
+        with pytest.raises(Busy) as refused:
+            volume_acts.resize(actor, pool, identity(pool, "a"), capacity=2 * GIB)
+        assert ("guest11" in str(refused.value.context)) is shown
 
 
 def test_a_volume_is_made_smaller_only_when_that_is_meant_and_nobody_needs_it() -> None:
