@@ -20,7 +20,7 @@ from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.bins import BinnedVolume
 from kvmweb.core.deletion import Deletion, DiskChoice
-from kvmweb.core.errors import Cancelled, Denied, Invalid, Problem, WrongState
+from kvmweb.core.errors import Cancelled, Denied, Invalid, NotFound, Problem, WrongState
 from kvmweb.core.records import DiskRecord, GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
@@ -116,13 +116,22 @@ def _delete(work: Work, arguments: Arguments) -> None:
             return
         deletion_end.announce(work, ref, arguments["volumes"])
         with work.step("undefine", arguments["name"]):
-            client.call(ref.host, "guest.delete", deadline_s=FORGET_S, uuid=ref.id)
+            _forget(work, ref)
     except Problem as problem:
         audit.note(work.actor, VERB, ref, outcome=problem.code)
         raise
     try:
         drop_all(work, ref, arguments["volumes"])
     except Cancelled:
+        work.withdraw()
+        raise
+
+
+def _forget(work: Work, ref: Ref) -> None:
+    """Who took the guest away from this host before us may need its disks elsewhere: they stay."""
+    try:
+        client.call(ref.host, "guest.delete", deadline_s=FORGET_S, uuid=ref.id)
+    except NotFound:
         work.withdraw()
         raise
 

@@ -237,3 +237,16 @@ def test_a_host_that_is_lost_in_between_is_finished_when_it_is_back(
     cleaned_later(job)
     assert jobs.show(admin, job).state is JobState.DONE
     assert shop.volumes() == []
+
+
+def test_the_disks_of_a_guest_that_left_its_host_meanwhile_stay(
+    shop: Workshop, admin: Actor
+) -> None:
+    """It may run on another host that has the same pool."""
+    shop.disk("taken.qcow2")
+    ref = shop.define("leaving", disk=f"{IMAGES}/taken.qcow2")
+    job = deletion.delete(admin, ref, volumes=proposed(admin, ref), for_good=True)
+    shop.lab.virsh("undefine", ref.id)
+    job_worker.run.call(str(job))
+    assert jobs.show(admin, job).steps[0].problem == "not-found"
+    assert "taken.qcow2" in shop.volumes()
