@@ -113,7 +113,10 @@ def _purge(work: Work, arguments: Arguments) -> None:
     deletion_end.announce(work, ref, arguments["volumes"])
     try:
         with work.step("undefine", name):
-            client.call(ref.host, "guest.purge", deadline_s=deletion.FORGET_S, uuid=ref.id)
+            said = client.call(ref.host, "guest.purge", deadline_s=deletion.FORGET_S, uuid=ref.id)
+            if not said["changed"]:
+                work.withdraw()  # somebody else took it away, and may need its disks
+                raise NotFound(ref=str(ref))
     except Problem as problem:
         audit.note(work.actor, VERB, ref, outcome=problem.code, name=name)
         raise

@@ -299,3 +299,14 @@ def test_a_disk_that_may_not_be_deleted_any_more_does_not_go_into_the_bin(
     assert jobs.show(admin, job).state is JobState.DONE
     shop.see(lambda: in_bin(ref))
     assert bins.show(admin, ref).going == ()
+
+
+def test_the_disks_of_a_guest_that_left_its_host_before_the_end_stay(
+    shop: Workshop, admin: Actor, kept: Ref
+) -> None:
+    before = shop.volumes()
+    job = bins.purge(admin, kept)
+    shop.lab.virsh("undefine", kept.id)
+    job_worker.run.call(str(job))
+    assert jobs.show(admin, job).steps[0].problem == "not-found"
+    assert shop.volumes() == before != []
