@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Max, Q
 
 from kvmweb.core import errors, refs, wire
@@ -21,7 +22,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
 from kvmweb.services import image_locks, images, systems
 from kvmweb.services.guard import guarded, internal, open_to_all
-from kvmweb.services.image_locks import FIT
+from kvmweb.services.image_locks import FIT, REFUSED
 from kvmweb.store.models import Image
 
 log = logging.getLogger(__name__)
@@ -136,16 +137,23 @@ def _stamp(volume: mirror.Volume) -> str:
 def _remember(pool: Ref, volume: mirror.Volume, facts: dict[str, Any]) -> None:
     """What was found, and that it was looked at as it is now. Empty: nobody can read it.
 
-    What was let in as this format stays let in.
+    What was let in as this format stays let in, and what was refused meanwhile stays refused.
     """
     kind = facts.get("format", "")
-    here = Image.objects.filter(pool=str(pool), name=volume.name)
-    state = FIT if here.filter(state=FIT, format=kind).exists() else SEEN
     found = {
-        "state": state,
         "seen": _stamp(volume),
         "format": kind,
         "system": facts.get("system", ""),
         "facts": facts,
     }
-    Image.objects.update_or_create(pool=str(pool), name=volume.name, defaults=found)
+    with transaction.atomic():
+        image, is_new = Image.objects.select_for_update().get_or_create(
+            pool=str(pool), name=volume.name, defaults={"state": SEEN, **found}
+        )
+        if is_new or image.state == REFUSED:
+            return
+        if image.state != FIT or image.format != kind:
+            image.state = SEEN
+        for name, value in found.items():
+            setattr(image, name, value)
+        image.save()

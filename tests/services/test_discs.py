@@ -14,7 +14,7 @@ from kvmweb.core.image_lists import Holding
 from kvmweb.core.refs import Ref
 from kvmweb.core.systems import System
 from kvmweb.hub.mirror import Writer
-from kvmweb.services import discs
+from kvmweb.services import discs, image_locks, images
 from kvmweb.store.models import Image
 from tests.hostworker.process import WorkerProcess
 from tests.lab import bootsector
@@ -169,3 +169,19 @@ def test_only_who_may_use_a_pool_is_told_what_its_discs_hold(pool: Ref) -> None:
         discs.show(person("no", "creator", "host:west"), pool, "a.iso")
     with pytest.raises(NotFound):
         discs.show(person("ad", "administrator"), pool, "b.iso")
+
+
+def test_what_is_refused_while_it_is_read_stays_refused(
+    pool: Ref, put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("raced.iso", made(tmp_path, "RACED"))
+    glance = images.glance
+
+    def refused_meanwhile(ref: Ref, name: str) -> images.Finding:
+        found = glance(ref, name)
+        images.lock(ref, name, 1)
+        return found
+
+    monkeypatch.setattr(images, "glance", refused_meanwhile)
+    discs.read_new()
+    assert image_locks.unfit(pool) == {"raced.iso": image_locks.REFUSED}
