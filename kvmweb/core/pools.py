@@ -13,6 +13,8 @@ TYPES = (
 )  # fmt: skip
 """Those that the portal has a form for, in the order of the form."""
 
+PASSING = "kvmweb-nvram-"
+"""How the name of a pool begins that is there for a moment only: nobody is told of it."""
 _FILES = frozenset({"create", "clone", "resize", "wipe", "delete", "upload", "download"})
 _BLOCKS = frozenset({"wipe", "upload", "download"})
 _CAN: dict[str, frozenset[str]] = {

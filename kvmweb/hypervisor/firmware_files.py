@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import libvirt
 
 from kvmweb.core import errors
-from kvmweb.core.pools import PoolSpec
+from kvmweb.core.pools import PASSING, PoolSpec
 from kvmweb.core.volumes import VolumeSpec
 from kvmweb.definitions import firmware as xml
 from kvmweb.definitions import pools as pool_xml
@@ -174,7 +174,7 @@ def _let_go(connection: libvirt.virConnect, path: str, uuid: str) -> None:
 def leave(connection: libvirt.virConnect, uuid: str) -> None:
     """Without the pool that was there for a moment, where somebody died in that moment."""
     for pool in connection.listAllStoragePools(0):
-        if pool.name() == f"{pools.PASSING}{uuid}":
+        if pool.name() == f"{PASSING}{uuid}":
             pool.destroy()
 
 
@@ -232,7 +232,7 @@ def _folder(
             pool.refresh(0)
             yield pool
         finally:
-            if pool.name().startswith(pools.PASSING):
+            if pool.name().startswith(PASSING):
                 pool.destroy()
 
 
@@ -244,7 +244,7 @@ def _pool_at(connection: libvirt.virConnect, folder: str) -> libvirt.virStorageP
 
 
 def _passing(connection: libvirt.virConnect, folder: str, uuid: str) -> libvirt.virStoragePool:
-    made = pool_xml.build(PoolSpec(name=f"{pools.PASSING}{uuid}", type="dir", target=folder))
+    made = pool_xml.build(PoolSpec(name=f"{PASSING}{uuid}", type="dir", target=folder))
     return connection.storagePoolCreateXML(made, 0)
 
 

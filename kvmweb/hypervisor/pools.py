@@ -11,7 +11,7 @@ from typing import Any
 import libvirt
 
 from kvmweb.core import errors, wire
-from kvmweb.core.pools import TYPES, PoolSpec, Source
+from kvmweb.core.pools import PASSING, TYPES, PoolSpec, Source
 from kvmweb.core.records import PoolRecord
 from kvmweb.definitions import elements
 from kvmweb.definitions import pools as xml
@@ -20,8 +20,6 @@ from kvmweb.hypervisor.actions import UUID
 
 log = logging.getLogger(__name__)
 
-PASSING = "kvmweb-nvram-"
-"""How the name of a pool begins that is ours for a moment: nobody is told of it."""
 _SAID: dict[str, type[errors.Problem]] = {
     "asynchronous jobs running": errors.Busy,
     "is still being allocated": errors.Busy,

@@ -14,7 +14,17 @@ from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.details import HostLine
 from kvmweb.core.errors import Exists, Invalid, NotFound, NotSupported
-from kvmweb.core.pools import BUILDS, ERASES, FINDS, FORMATS, TYPES, PoolSpec, Source, places
+from kvmweb.core.pools import (
+    BUILDS,
+    ERASES,
+    FINDS,
+    FORMATS,
+    PASSING,
+    TYPES,
+    PoolSpec,
+    Source,
+    places,
+)
 from kvmweb.core.records import HostState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
@@ -181,6 +191,8 @@ def faults(spec: PoolSpec) -> dict[str, str]:
     found: dict[str, str] = {}
     if not NAME.fullmatch(spec.name) or spec.name in (".", ".."):
         found["name"] = _("1 to 64 characters without spaces, slashes, quotes or brackets.")
+    elif spec.name.startswith(PASSING):  # nobody would see it
+        found["name"] = _("A pool of this name is there already.")
     if spec.type not in TYPES:
         return {**found, "type": _("There is no such type.")}
     for field in _NEEDS[spec.type]:

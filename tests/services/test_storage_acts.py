@@ -237,6 +237,7 @@ def test_the_standard_places_stay_when_another_is_added_and_go_when_they_are_rem
         (PoolSpec("a b", "dir", target="/x"), "name"),
         (PoolSpec("<a>", "dir", target="/x"), "name"),
         (PoolSpec("-a", "dir", target="/x"), "name"),
+        (PoolSpec("kvmweb-nvram-a", "dir", target="/x"), "name"),
         (PoolSpec("a", "dir"), "target"),
         (PoolSpec("a", "nonsense"), "type"),
         (PoolSpec("a", "netfs", target="/x", hosts=("a b",), source="/e"), "hosts"),
