@@ -116,6 +116,11 @@ class PoolForm(Strict):
         if pool_type in ("dir", "netfs") and "build" in self.fields:
             self.fields["build"].initial = True
 
+    def clean_target(self) -> str:
+        """The form itself proposes a folder with a slash at its end, for a name to follow."""
+        typed = str(self.cleaned_data["target"])
+        return typed.rstrip("/") or typed
+
     def spec(self, **fixed: str) -> PoolSpec:
         """What was typed, for the service to judge."""
         found = self.cleaned_data

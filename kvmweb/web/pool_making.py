@@ -239,7 +239,7 @@ def _typed(form: PoolForm) -> PoolSpec:
     return PoolSpec(
         name=text("name") or "NAME",
         type=form.pool_type,
-        target=text("target").rstrip("/") or text("target"),
+        target=text("target"),
         hosts=pool_forms.split(text("hosts")),
         source=text("source"),
         devices=pool_forms.split(text("devices")),
