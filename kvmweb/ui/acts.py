@@ -68,6 +68,7 @@ _OUTCOMES: dict[str, State] = {
     "ok": State(_("Done"), "good", "good"),
     "begun": State(_("Begun"), "busy", "warn"),
     "denied": State(_("Refused"), "lock", "bad"),
+    "out-of-bounds": State(_("Refused"), "lock", "bad"),
     "not-found": State(_("Not found"), "search", "warn"),
     "wrong-state": State(_("Wrong state"), "warn", "warn"),
     "exists": State(_("Exists already"), "warn", "warn"),

@@ -274,6 +274,7 @@ _OUTCOMES: dict[str, Text] = {
     "fault": _("Portal fault"),
     "not-found": _("Not found"),
     "denied": _("Refused"),
+    "out-of-bounds": _("Refused"),
     "wrong-state": _("Wrong state"),
     "exists": _("Already there"),
     "busy": _("Busy"),

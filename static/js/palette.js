@@ -23,13 +23,18 @@ export function start() {
     if (!open) choose(null);
   }
 
+  // An answer that comes after Escape opens nothing again.
+  let isLeft = false;
+
   function enter() {
+    isLeft = false;
     form.classList.add("is-open");
     input.focus();
     input.select();
   }
 
   function leave() {
+    isLeft = true;
     show(false);
     form.classList.remove("is-open");
   }
@@ -44,20 +49,22 @@ export function start() {
   document.getElementById("finder-open")?.addEventListener("click", enter);
   // What was typed before htmx listened is searched for as well.
   document.addEventListener("DOMContentLoaded", () => {
-    if (document.activeElement === input) window.htmx.trigger(input, "focus");
+    if (document.activeElement === input) window.htmx?.trigger(input, "focus");
   });
   // An answer to fewer letters may arrive after more were typed: it shows, but nothing of it is chosen.
   let answered = "";
   let isInHurry = false;
   const words = () => input.value.trim();
   results.addEventListener("htmx:afterSwap", (event) => {
-    if (document.activeElement !== input) return;
+    if (isLeft || document.activeElement !== input) return;
     answered = (new URL(event.detail.xhr.responseURL).searchParams.get("q") ?? "").trim();
     show(results.childElementCount > 0);
     choose(words() && answered === words() ? options()[0] : null);
     if (isInHurry && answered === words()) chosen()?.click();
   });
+  input.addEventListener("focus", () => { isLeft = false; });
   input.addEventListener("input", () => {
+    isLeft = false;
     isInHurry = false;
     choose(null);
   });

@@ -135,7 +135,7 @@ def test_a_name_is_resolved_once_and_pinned(
     [
         ("gone", errors.NotFound),
         ("loop", errors.Invalid),
-        ("inside", errors.Denied),
+        ("inside", errors.OutOfBounds),
         ("file", errors.Invalid),
         ("nameless", errors.Invalid),
         ("silent", errors.Busy),
@@ -187,7 +187,7 @@ def test_a_file_is_fetched_inspected_and_noted(
         ("gone", {}, "not-found"),
         ("huge", {}, "full"),
         ("half", {}, "busy"),
-        ("inside", {}, "denied"),
+        ("inside", {}, "out-of-bounds"),
         ("good", {"sha256": "0" * 64}, "checksum"),
         ("good", {"format": "qcow2"}, "other-format"),
     ],
