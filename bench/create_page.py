@@ -29,19 +29,13 @@ def addresses(_size: int) -> dict[str, str]:
 
 def prepare(size: int) -> None:
     """One host whose pool has so many volumes, and an administrator."""
-    from kvmweb.hub.mirror import Writer
-    from tests import mirrors
     from tests.hub import plain
 
-    mirrors.host("one")
     told = [plain.pool(21), plain.network(1)]
     for number in range(size):
         name = f"disk-{number:05d}" + (".iso" if number % 10 == 0 else "")
         told.append(plain.volume(21, name, capacity=2**30 + number))
-    writer = Writer("one", "bench")
-    writer.open()
-    writer.apply([*told, plain.link("up")])
-    mirrors.person("ann", ("administrator", "everything"))
+    pages.fill(*told)
 
 
 if __name__ == "__main__":

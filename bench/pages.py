@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from bench.guest_list import timed
 
@@ -42,6 +43,19 @@ def table(
             prepare(size)
             for name, address in addresses(size).items():
                 _measure(size, name, address)
+
+
+def fill(*told: Any) -> None:
+    """A host `one` of which this is told, and the administrator `ann`."""
+    from kvmweb.hub.mirror import Writer
+    from tests import mirrors
+    from tests.hub import plain
+
+    mirrors.host("one")
+    writer = Writer("one", "bench")
+    writer.open()
+    writer.apply([*told, plain.link("up")])
+    mirrors.person("ann", ("administrator", "everything"))
 
 
 def _measure(size: int, name: str, address: str) -> None:

@@ -32,11 +32,8 @@ def addresses(size: int) -> dict[str, str]:
 def prepare(size: int) -> None:
     """One pool of so many volumes, and an administrator."""
     from kvmweb.core.records import DiskRecord
-    from kvmweb.hub.mirror import Writer
-    from tests import mirrors
     from tests.hub import plain
 
-    mirrors.host("one")
     told = [plain.pool(21)]
     for number in range(size):
         base = "/images/disk-00000" if number % 10 == 1 else ""
@@ -45,10 +42,7 @@ def prepare(size: int) -> None:
         if number % 3 == 0:
             disk = DiskRecord("vda", "virtio", "disk", f"/images/disk-{number:05d}", "qcow2")
             told.append(plain.guest(1000 + number, disks=(disk,)))
-    writer = Writer("one", "bench")
-    writer.open()
-    writer.apply([*told, plain.link("up")])
-    mirrors.person("ann", ("administrator", "everything"))
+    pages.fill(*told)
 
 
 if __name__ == "__main__":
