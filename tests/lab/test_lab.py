@@ -54,6 +54,22 @@ def test_frozen_host_is_silent_until_it_thaws(lab):
     assert lab.virsh("uri")
 
 
+def test_a_host_that_comes_and_goes_changes_no_address_before_a_browser(new_lab):
+    changes = subprocess.Popen(["ip", "monitor", "address"], stdout=subprocess.PIPE, text=True)
+    try:
+        other = new_lab()
+        reached = subprocess.run(
+            ["nsenter", "-t", str(other.pid1), "--net", "ip", "route", "get",
+             f"10.77.{other.number}.254"], capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "dev eth0" in reached.stdout
+        other.stop()
+    finally:
+        changes.terminate()
+    said = changes.communicate()[0]
+    assert f"kvl{other.number}" not in said
+
+
 def test_two_labs_run_side_by_side(lab, new_lab):
     other = new_lab()
     assert other.virsh("hostname") != lab.virsh("hostname")
