@@ -23,7 +23,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-from tests.lab import cgroups
+from tests.lab import cable, cgroups
 from tests.lab.guests import KEPT, GuestOptions, definition
 
 HERE = Path(__file__).resolve().parent
@@ -146,7 +146,7 @@ class LabHost:
                 leader.wait(5)
             if leader.stdout:
                 leader.stdout.close()
-        subprocess.run(["ip", "link", "del", self._veth], capture_output=True, check=False)
+        cable.take_up(self._veth)
         for _ in range(20):
             cgroups.remove(self.group)
             if not any(folder.exists() for folder in cgroups.folders(self.group)):
@@ -350,27 +350,10 @@ class LabHost:
                 start_new_session=True, cwd="/",
             )  # fmt: skip
         self.pid1 = self._child_of_leader()
-        self._lay_cable()
+        cable.lay(self._veth, self.number, self.pid1)
         for line in (f"addr add {self.address}/24 dev eth0", "link set eth0 up"):
             enter_net = ["nsenter", "-t", str(self.pid1), "--net"]
             subprocess.run([*enter_net, "ip", *line.split()], check=True)
-
-    def _lay_cable(self) -> None:
-        """To the network that the tests are in, which reaches the host from 10.77.<number>.254.
-
-        That address is a route and no more: where an address comes or goes, every Chromium of the
-        machine ends what it is just fetching (ERR_NETWORK_CHANGED), in the tests of others too.
-        """
-        subprocess.run(["ip", "link", "del", self._veth], capture_output=True, check=False)
-        near = f"10.77.{self.number}.254"
-        for line in (
-            f"link add {self._veth} type veth peer name eth0 netns {self.pid1}",
-            f"link set {self._veth} addrgenmode none",
-            f"link set {self._veth} up",
-            f"route add local {near} dev {self._veth}",
-            f"route add 10.77.{self.number}.0/24 dev {self._veth} src {near}",
-        ):
-            subprocess.run(["ip", *line.split()], check=True)
 
     def _child_of_leader(self) -> int:
         assert self._leader is not None
