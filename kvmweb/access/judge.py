@@ -20,7 +20,10 @@ from kvmweb.access.roles import ROLES
 from kvmweb.access.verbs import VERBS, VIEW
 from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Kind, Ref
-from kvmweb.store.models import CustomRole, Grant, Person, RightsEpoch
+from kvmweb.store.models import Belonging, CustomRole, Grant, Person, Project, RightsEpoch
+
+ON_ITS_HOSTS = frozenset({"host.view", "guest.create"})
+"""What a project gives of the hosts that it has something on; all else of a host it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,13 @@ class Reach:
             return True
         return ref is not None and (ref.host in self.hosts or ref in self.objects)
 
+    def __or__(self, other: Reach) -> Reach:
+        if self.everything or other.is_nowhere:
+            return self
+        if other.everything or self.is_nowhere:
+            return other
+        return Reach(hosts=self.hosts | other.hosts, objects=self.objects | other.objects)
+
     def includes(self, other: Reach) -> bool:
         """Whether all of the other lies within this one."""
         return self.everything or (
@@ -53,11 +63,16 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """All reaches of one person, as of one epoch. valid_until: a grant begins or ends then."""
+    """All reaches of one person, as of one epoch. valid_until: a grant begins or ends then.
+
+    beyond: without what projects give. projects: the keys of those that give a verb.
+    """
 
     epoch: int
     valid_until: datetime | None
     reaches: dict[str, Reach] = field(default_factory=dict)
+    beyond: dict[str, Reach] = field(default_factory=dict)
+    projects: dict[str, frozenset[int]] = field(default_factory=dict)
 
 
 NOWHERE = Reach()
@@ -87,6 +102,18 @@ def can(actor: Actor, verb: str, ref: Ref | None = None) -> bool:
     return reach(actor, verb).covers(ref)
 
 
+def can_beyond(actor: Actor, verb: str, ref: Ref) -> bool:
+    """Whether this would be so without any project."""
+    return actor.is_portal or _rights(actor.person_id).beyond.get(verb, NOWHERE).covers(ref)
+
+
+def projects(actor: Actor, verb: str) -> frozenset[int]:
+    """The keys of the projects that give this actor this verb on what they have."""
+    if actor.is_portal:
+        return frozenset()
+    return _rights(actor.person_id).projects.get(verb, frozenset())
+
+
 def can_see(actor: Actor, ref: Ref) -> bool:
     """Whether the object exists for this person."""
     return can(actor, VIEW[ref.kind], ref)
@@ -94,8 +121,18 @@ def can_see(actor: Actor, ref: Ref) -> bool:
 
 def can_give(actor: Actor, role: str, scope: str) -> bool:
     """Nobody gives what they do not hold; an administrator holds everything."""
-    given = _scope_reach(scope)
-    return all(reach(actor, verb).includes(given) for verb in verbs_of(role))
+    scopes = _Scopes([scope])
+    return all(reach(actor, verb).includes(scopes.reach(scope, verb)) for verb in verbs_of(role))
+
+
+def can_put_into(actor: Actor, project: Project, ref: Ref) -> bool:
+    """Whoever holds a role on the project holds it on this too, from then on: so must the actor."""
+    verbs = {
+        verb for grant in Grant.objects.filter(scope=project.scope) for verb in verbs_of(grant.role)
+    }
+    of_kind = (verb for verb in verbs if VERBS[verb].kind is ref.kind)
+    on_host = all(can(actor, verb, ref.on_host) for verb in verbs & ON_ITS_HOSTS)
+    return on_host and all(can(actor, verb, ref) for verb in of_kind)
 
 
 def can_rule(actor: Actor, person_id: int) -> bool:
@@ -111,9 +148,11 @@ def can_rule(actor: Actor, person_id: int) -> bool:
 def loses(person: Person, grant: Grant) -> frozenset[str]:
     """What this person may no longer do where the grant reaches, once it is taken back."""
     left = _read(person, _epoch(), timezone.now(), without=grant.pk).reaches
-    given = _scope_reach(grant.scope)
+    scopes = _Scopes([grant.scope])
     return frozenset(
-        verb for verb in verbs_of(grant.role) if not left.get(verb, NOWHERE).includes(given)
+        verb
+        for verb in verbs_of(grant.role)
+        if not left.get(verb, NOWHERE).includes(scopes.reach(grant.scope, verb))
     )
 
 
@@ -157,13 +196,48 @@ def signature(actor: Actor) -> int:
     return 0 if actor.is_portal else _rights(actor.person_id).epoch
 
 
-def _scope_reach(scope: str) -> Reach:
-    if scope == Grant.EVERYTHING:
-        return EVERYWHERE
-    ref = Ref.parse(scope)
-    if ref.kind is Kind.HOST:
-        return Reach(hosts=frozenset({ref.host}))
-    return Reach(objects=frozenset({ref}))
+class _Scopes:
+    """What scopes reach, with one look at what belongs to the projects among them."""
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        keys = {key for scope in scopes if (key := project_key(scope))}
+        self._parts: dict[int, list[Ref]] = {key: [] for key in keys}
+        found = Belonging.objects.filter(project__in=keys) if keys else ()
+        for part in found:
+            self._parts[part.project_id].append(part.ref)
+        self._known: dict[tuple[int, Kind | None], Reach] = {}
+
+    def reach(self, scope: str, verb: str) -> Reach:
+        """Of this verb, in this scope."""
+        if scope == Grant.EVERYTHING:
+            return EVERYWHERE
+        key = project_key(scope)
+        if key:
+            return self._of_project(key, verb)
+        ref = Ref.parse(scope)
+        if ref.kind is Kind.HOST:
+            return Reach(hosts=frozenset({ref.host}))
+        return Reach(objects=frozenset({ref}))
+
+    def _of_project(self, key: int, verb: str) -> Reach:
+        kind = VERBS[verb].kind
+        if kind is Kind.HOST and verb not in ON_ITS_HOSTS:
+            return NOWHERE
+        if (key, kind) not in self._known:
+            self._known[key, kind] = _reach_of(self._parts[key], kind)
+        return self._known[key, kind]
+
+
+def project_key(scope: str) -> int:
+    """The key of the project that this scope names; 0 for any other scope."""
+    head, found, key = scope.partition(Project.SCOPE)
+    return int(key) if found and not head and key.isdecimal() else 0
+
+
+def _reach_of(parts: Iterable[Ref], kind: Kind | None) -> Reach:
+    if kind is Kind.HOST:
+        return Reach(hosts=frozenset(ref.host for ref in parts))
+    return Reach(objects=frozenset(ref for ref in parts if ref.kind is kind))
 
 
 @contextmanager
@@ -209,44 +283,33 @@ def _read(
     """without: a grant that is looked away from."""
     if person is None:
         return Rights(epoch, None)
-    grants = Grant.objects.filter(Q(person=person) | Q(team__members=person)).distinct()
-    grants = grants.exclude(pk=without)
+    found = Grant.objects.filter(Q(person=person) | Q(team__members=person)).distinct()
+    grants = list(found.exclude(pk=without))
     custom = {role.key: frozenset(role.verbs) for role in CustomRole.objects.all()}
-    known = frozenset(VERBS)
-    wide: set[str] = set()
-    hosts: dict[str, set[str]] = {}
-    objects: dict[str, set[Ref]] = {}
-    turns = []
+    scopes = _Scopes({grant.scope for grant in grants})
+    rights = Rights(epoch, min(_turns(grants, now), default=None))
     for grant in grants:
-        turns += [at for at in (grant.starts_at, grant.ends_at) if at and at > now]
         is_early = bool(grant.starts_at and grant.starts_at > now) and not even_later
         if is_early or (grant.ends_at and grant.ends_at <= now):
             continue
-        for verb in ROLES.get(grant.role) or custom.get(grant.role, frozenset()) & known:
-            _place(grant.scope, verb, wide, hosts, objects)
-    reaches = {
-        verb: Reach(
-            everything=verb in wide,
-            hosts=frozenset(hosts.get(verb, ())),
-            objects=frozenset(objects.get(verb, ())),
-        )
-        for verb in wide | set(hosts) | set(objects)
-    }
-    return Rights(epoch, min(turns, default=None), reaches)
+        verbs = ROLES.get(grant.role) or custom.get(grant.role, frozenset()) & frozenset(VERBS)
+        _place(rights, scopes, grant.scope, verbs)
+    return rights
 
 
-def _place(
-    scope: str,
-    verb: str,
-    wide: set[str],
-    hosts: dict[str, set[str]],
-    objects: dict[str, set[Ref]],
-) -> None:
-    if scope == Grant.EVERYTHING:
-        wide.add(verb)
-        return
-    ref = Ref.parse(scope)
-    if ref.kind is Kind.HOST:
-        hosts.setdefault(verb, set()).add(ref.host)
-    else:
-        objects.setdefault(verb, set()).add(ref)
+def _turns(grants: Iterable[Grant], now: datetime) -> list[datetime]:
+    moments = [at for grant in grants for at in (grant.starts_at, grant.ends_at)]
+    return [at for at in moments if at and at > now]
+
+
+def _place(rights: Rights, scopes: _Scopes, scope: str, verbs: frozenset[str]) -> None:
+    key = project_key(scope)
+    for verb in verbs:
+        given = scopes.reach(scope, verb)
+        if given.is_nowhere:
+            continue
+        rights.reaches[verb] = rights.reaches.get(verb, NOWHERE) | given
+        if key:
+            rights.projects[verb] = rights.projects.get(verb, frozenset()) | {key}
+        else:
+            rights.beyond[verb] = rights.beyond.get(verb, NOWHERE) | given

@@ -33,6 +33,8 @@ class Ground:
     one decides which files of the host it names."""
     may_bridge: bool
     """Whether this person may name the host's own bridges and network devices."""
+    projects: tuple[tuple[int, str], ...] = ((0, ""),)
+    """Key and name of those that a new guest can be in; (0, "") for none."""
 
     def facts(self, virt_type: str) -> DomainFacts | None:
         """What a guest of this kind can have; None where the host does not say."""

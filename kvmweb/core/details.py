@@ -77,6 +77,10 @@ class GuestDetails:
     """What stands in the way of looking inside its disks."""
     hardware: Hardware = field(default_factory=Hardware)
     """Its other devices."""
+    project: tuple[int, str] = (0, "")
+    """Key and name of the project that it is in."""
+    may_change_project: bool = False
+    """There are projects, and this person may put it into another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class GuestWish:
     source: Source = Source.EMPTY
     title: str = ""
     description: str = ""
+    project: int = 0
+    """Key of the project that it belongs to; 0 for none."""
     image_pool: str = ""
     image_volume: str = ""
     url: str = ""

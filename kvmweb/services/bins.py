@@ -34,6 +34,7 @@ from kvmweb.services import (
     deletion_end,
     jobs,
     present,
+    projects,
     renaming,
     retention,
     sight,
@@ -122,6 +123,7 @@ def _purge(work: Work, arguments: Arguments) -> None:
         raise
     audit.note(work.actor, VERB, ref, name=name, volumes=_names(arguments["volumes"]))
     deletion.drop_all(work, ref, arguments["volumes"])
+    projects.forget(ref)
 
 
 @internal("the clockwork")

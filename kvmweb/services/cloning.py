@@ -38,6 +38,7 @@ from kvmweb.services import (
     jobs,
     maintenance,
     present,
+    projects,
     renaming,
     works,
 )
@@ -90,22 +91,21 @@ def clone(
     definition_hash: str = "",
     cloud: CloudWish | None = None,
     is_started: bool = False,
+    project: int | None = None,
 ) -> UUID:
     """Ask for it; the job that makes it. ways: by target; a disk not named gets what is proposed.
 
     pool: where copies go; empty leaves each beside its original. cloud: what cloud-init is told at
-    its first boot, on a disc of its own; None for no such disc.
+    its first boot, on a disc of its own; None for no such disc. project: None for the original's.
     Raises: WrongState (it sleeps or crashed), Denied, Maintenance, Conflict, Invalid (fields).
     """
     found = ask(actor, ref)
     _require(actor, ref, found, definition_hash)
-    wrong = {**renaming.name_faults(ref.host, name), **(cloud_seeds.faults(cloud) if cloud else {})}
+    belongs = projects.beside(actor, ref) if project is None else project
+    wrong = _wrong(actor, ref, name, cloud, belongs)
     chosen = _chosen(found, ways, wrong)
     rights = Rights.of(actor, ref)
-    disks = _disks(found, chosen, name, pool, rights, wrong)
-    if cloud:
-        disks = [it for it in disks if it["target"] not in _seeds(found)]
-    seed = _seed(disks, name, rights, wrong) if cloud else None
+    disks, seed = _volumes(found, chosen, name, pool, rights, wrong, has_cloud=bool(cloud))
     if wrong:
         raise Invalid(fields=wrong)
     made, running = str(uuids.uuid4()), _running(ref)
@@ -117,6 +117,7 @@ def clone(
         host=ref.host, guest=str(ref), uuid=made, name=name, disks=disks,
         definition_hash=found.definition_hash,
         seed=wire.to_plain(seed), answers=answers, is_started=is_started, running=running,
+        project=belongs,
     )  # fmt: skip
     audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
     return job
@@ -136,10 +137,8 @@ def preview(
         return ""
     wrong: dict[str, str] = {}
     rights = Rights.of(actor, ref)
-    disks = _disks(found, _chosen(found, ways, wrong), name, pool, rights, wrong)
-    if has_cloud:
-        disks = [it for it in disks if it["target"] not in _seeds(found)]
-    seed = _seed(disks, name, rights, wrong) if has_cloud else None
+    chosen = _chosen(found, ways, wrong)
+    disks, seed = _volumes(found, chosen, name, pool, rights, wrong, has_cloud=has_cloud)
     if wrong:
         return ""
     places = {it["target"]: _place(rights, it["pool"], it["name"], it) for it in disks}
@@ -147,6 +146,17 @@ def preview(
     variables = firmware.variables(text)
     own = posixpath.join(posixpath.dirname(variables), "UUID_VARS.fd") if variables else ""
     return xml.clone(text, uuid="", name=name, sources=places, nvram_path=own, seed=disc)
+
+
+def _wrong(
+    actor: Actor, ref: Ref, name: str, cloud: CloudWish | None, project: int
+) -> dict[str, str]:
+    """Field to sentence, of what has nothing to do with disks."""
+    return {
+        **renaming.name_faults(ref.host, name),
+        **(cloud_seeds.faults(cloud) if cloud else {}),
+        **projects.faults(projects.choices(actor, ref.host), project),
+    }
 
 
 def _place(rights: Rights, pool: str, name: str, disk: Mapping[str, Any]) -> xml.Source:
@@ -313,14 +323,22 @@ def _chosen(found: Original, ways: Mapping[str, str], wrong: dict[str, str]) -> 
     return chosen
 
 
+def _volumes(
+    found: Original, chosen: Mapping[str, str], name: str, pool: str, rights: Rights,
+    wrong: dict[str, str], *, has_cloud: bool,
+) -> tuple[list[dict[str, Any]], NewVolume | None]:  # fmt: skip
+    """Its disks, and the disc with the answers for cloud-init, which takes the original's place."""
+    disks = _disks(found, chosen, name, pool, rights, wrong)
+    if not has_cloud:
+        return disks, None
+    disks = [it for it in disks if it["target"] not in _seeds(found)]
+    return disks, _seed(disks, name, rights, wrong)
+
+
 def _disks(
-    found: Original,
-    chosen: Mapping[str, str],
-    name: str,
-    pool: str,
-    rights: Rights,
+    found: Original, chosen: Mapping[str, str], name: str, pool: str, rights: Rights,
     wrong: dict[str, str],
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Any]]:  # fmt: skip
     """Plain JSON for the job: each disk that is not shared."""
     made: list[dict[str, Any]] = []
     if pool and pool not in rights.pools:

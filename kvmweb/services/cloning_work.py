@@ -18,6 +18,7 @@ from kvmweb.services import (
     creation_volumes,
     live_copying,
     maintenance,
+    projects,
     seeding,
     volume_works,
 )
@@ -95,6 +96,7 @@ def _disk(work: Work, host: str, disk: dict[str, Any]) -> None:
 
 
 def _define(work: Work, arguments: Arguments, original: Ref, made: Ref) -> None:
+    projects.welcome(work, made, arguments.get("project", 0))
     work.undo("guest.unclone", host=made.host, uuid=made.id)
     client.call(
         made.host,

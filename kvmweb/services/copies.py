@@ -18,7 +18,7 @@ from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish, GuestWish, Source
 from kvmweb.inventory import models as mirror
-from kvmweb.services import cloning, cloud_seeds, present, renaming, sight, templates
+from kvmweb.services import cloning, cloud_seeds, present, projects, renaming, sight, templates
 from kvmweb.services.guard import guarded, sifted
 
 RIGHT = "guest.create"
@@ -49,6 +49,7 @@ def defaults(actor: Actor, ref: Ref, original: str) -> CloudWish:
 def plan(actor: Actor, ref: Ref, wish: GuestWish) -> CopyPlan:
     """ref: the host. What would be made, and what is wrong with it; nothing is made."""
     faults = renaming.name_faults(ref.host, wish.name)
+    faults |= projects.faults(projects.choices(actor, ref.host), wish.project)
     record = _record(actor, ref, wish.original)
     if record is None:
         return CopyPlan(None, {}, {**faults, "original": _("Choose one.")})
@@ -106,6 +107,7 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
             pool=wish.into,
             cloud=wish.cloud if wish.has_cloud else None,
             is_started=wish.is_started,
+            project=wish.project,
         )
     except Invalid as invalid:
         raise Invalid(fields={_field(name): it for name, it in invalid.fields.items()}) from invalid

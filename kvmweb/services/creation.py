@@ -33,6 +33,7 @@ from kvmweb.services import (
     install_trees,
     jobs,
     maintenance,
+    projects,
     sight,
     systems,
     volume_users,
@@ -118,6 +119,7 @@ def ground(actor: Actor, ref: Ref) -> Ground:
         forged=_forged(ref.host),
         networks=networks(actor, ref.host),
         may_bridge=may_bridge(actor, ref.host),
+        projects=tuple(projects.choices(actor, ref.host)),
     )
 
 
@@ -165,6 +167,7 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
         _steps(wish, plan, tree),
         host=ref.host,
         name=wish.name,
+        project=wish.project,
         spec=wire.to_plain(spec),
         volumes=wire.to_plain(plan.volumes),
         seed=wire.to_plain(plan.seed),
@@ -205,7 +208,7 @@ def _told(spec: GuestSpec, tree: Tree) -> GuestSpec:
 def _plan(known: Ground, wish: GuestWish) -> Plan:
     system = _system(wish)
     plan = creation_plan.plan(wish, known, system)
-    faults = dict(plan.faults)
+    faults = {**plan.faults, **projects.faults(known.projects, wish.project)}
     if known.host in maintenance.resting():
         faults["host"] = _("This host is in maintenance: no guest is made there.")
     if wish.system and system is None:

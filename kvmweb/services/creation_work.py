@@ -15,7 +15,7 @@ from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Denied, Problem
 from kvmweb.core.specs import GuestSpec
 from kvmweb.hostlink import client
-from kvmweb.services import audit, creation_tree, creation_volumes, maintenance, seeding
+from kvmweb.services import audit, creation_tree, creation_volumes, maintenance, projects, seeding
 from kvmweb.services.works import Arguments, Work, carries, undoes
 
 VERB = "guest.create"
@@ -53,6 +53,7 @@ def _carry(work: Work, arguments: Arguments, host: str, spec: GuestSpec) -> None
     if spec.direct:
         spec = creation_tree.lay(work, host, arguments, spec)
     with work.step("define", spec.name):
+        projects.welcome(work, refs.guest(host, spec.uuid), arguments.get("project", 0))
         work.undo("guest.forget", host=host, uuid=spec.uuid)
         plain = wire.to_plain(replace(spec, direct=None))
         client.call(host, "guest.define", deadline_s=DEFINE_S, uuid=spec.uuid, spec=plain)

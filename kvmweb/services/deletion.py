@@ -25,7 +25,16 @@ from kvmweb.core.records import DiskRecord, GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, deletion_end, jobs, present, retention, volume_users, works
+from kvmweb.services import (
+    audit,
+    deletion_end,
+    jobs,
+    present,
+    projects,
+    retention,
+    volume_users,
+    works,
+)
 from kvmweb.services.guard import guarded, internal
 from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host
@@ -125,6 +134,7 @@ def _delete(work: Work, arguments: Arguments) -> None:
     except Cancelled:
         work.withdraw()
         raise
+    projects.forget(ref)
 
 
 def _forget(work: Work, ref: Ref) -> None:

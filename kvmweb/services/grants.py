@@ -16,7 +16,7 @@ from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, people, rights, roles, sight, teams
 from kvmweb.services.guard import guarded_portal, internal, sifted
-from kvmweb.store.models import Grant, Host, Person, Team
+from kvmweb.store.models import Grant, Host, Person, Project, Team
 
 EVERYTHING = Grant.EVERYTHING
 CHOICES_MAX = 50
@@ -41,7 +41,9 @@ class GrantRow:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is to be granted. scope: `everything`, `HOST` or `HOST/GUEST NAME or UUID`."""
+    """What is to be granted. scope: `everything`, `HOST`, `HOST/GUEST NAME or UUID`, or
+    `project:NAME or KEY`.
+    """
 
     role: str
     scope: str = EVERYTHING
@@ -50,11 +52,12 @@ class Terms:
 
 
 @guarded_portal("people.view")
-def list_(actor: Actor, *, person_id: int = 0, team_id: int = 0) -> list[GrantRow]:
-    """Grants, newest first: all, those that reach a person (also by team), or those of a team."""
+def list_(actor: Actor, *, person_id: int = 0, team_id: int = 0, scope: str = "") -> list[GrantRow]:
+    """Grants, newest first: all, those that reach a person (also by team), those of a team, or
+    those on a scope."""
     if person_id:
         return rows_of(person_id)
-    found = _all()
+    found = _all().filter(scope=scope) if scope else _all()
     return _rows(found.filter(team_id=team_id) if team_id else found)
 
 
@@ -184,10 +187,15 @@ def rows_of(person_id: int) -> list[GrantRow]:
 
 @internal("one way from typed words to a scope")
 def scope_of(text: str) -> str:
-    """`everything`, a ref as it is, `host`, `host/name`, `host/uuid`. Raises Invalid (scope)."""
+    """`everything`, a ref as it is, `host`, `host/name`, `host/uuid`, `project:name or key`.
+
+    Raises Invalid (scope).
+    """
     text = text.strip()
     if text == EVERYTHING:
         return text
+    if text.startswith(Project.SCOPE):
+        return _project_scope(text.removeprefix(Project.SCOPE))
     if text.partition(":")[0] in set(refs.Kind):
         return _known_ref(text)
     host, slash, name = text.partition("/")
@@ -204,6 +212,14 @@ def scope_of(text: str) -> str:
 
 def _all() -> QuerySet[Grant]:
     return Grant.objects.select_related("person", "team", "created_by").order_by("-pk")
+
+
+def _project_scope(text: str) -> str:
+    key = int(text) if text.isdecimal() else 0
+    found = Project.objects.filter(Q(pk=key) | Q(name__iexact=text)).first()
+    if found is None:
+        raise Invalid(fields={"scope": _("There is no project “%(name)s”.") % {"name": text}})
+    return found.scope
 
 
 def _known_ref(text: str) -> str:
@@ -269,9 +285,13 @@ def _phase(grant: Grant, now: dt.datetime) -> str:
 
 
 def _scope_names(scopes: set[str]) -> dict[str, str]:
-    """What hosts and guests are called today; the identity where they are gone."""
+    """What projects, hosts and guests are called today; the identity where they are gone."""
     named = {EVERYTHING: _("Everything")}
-    parsed = {scope: refs.Ref.parse(scope) for scope in scopes - {EVERYTHING}}
+    belongs = {scope: key for scope in scopes if (key := judge.project_key(scope))}
+    projects = dict(Project.objects.filter(pk__in=belongs.values()).values_list("pk", "name"))
+    for scope, key in belongs.items():
+        named[scope] = _("Project %(name)s") % {"name": projects.get(key, key)}
+    parsed = {scope: refs.Ref.parse(scope) for scope in scopes - set(named)}
     called = dict(Host.objects.values_list("key", "name"))
     uuids = {ref.id for ref in parsed.values() if ref.id}
     guests = {

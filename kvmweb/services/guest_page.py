@@ -14,7 +14,7 @@ from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import hardware, inside, power, power_line, present, sight, snapshots
+from kvmweb.services import hardware, inside, power, power_line, present, projects, sight, snapshots
 from kvmweb.services.guard import guarded
 from kvmweb.services.power_line import Outcome
 from kvmweb.store.models import AuditEntry
@@ -59,6 +59,8 @@ def show(actor: Actor, ref: Ref) -> GuestDetails:
         limits=_devices(actor, guest, host, "guest.limits"),
         inside=inside.obstacle(actor, ref, is_active=GuestState(guest.state).is_active, host=host),
         hardware=hardware.of_guest(actor, guest, host),
+        project=projects.of_guest(actor, ref),
+        may_change_project=bool(projects.all_(actor)),
     )
 
 

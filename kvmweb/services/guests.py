@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import operator
 import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
@@ -30,7 +28,7 @@ from kvmweb.core.offers import Offer
 from kvmweb.core.records import GuestState, HostState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import maintenance, power
+from kvmweb.services import maintenance, power, sight
 from kvmweb.services.guard import guarded, internal, sifted
 from kvmweb.store.models import Host
 
@@ -175,14 +173,7 @@ def forget() -> None:
 def _seen(reach: Reach) -> QuerySet[mirror.Guest]:
     # "IN (0)", for SQLite finds no index for the "NOT is_gone" that is_gone=False becomes.
     there = mirror.Guest.objects.filter(is_gone__in=[False])
-    if reach.everything:
-        return there
-    single: dict[str, list[str]] = {}
-    for ref in reach.objects:
-        if ref.kind is refs.Kind.GUEST and ref.host not in reach.hosts:
-            single.setdefault(ref.host, []).append(ref.id)
-    within = [Q(host=host, uuid__in=ids) for host, ids in single.items()]
-    return there.filter(reduce(operator.or_, within, Q(host__in=reach.hosts)))
+    return there.filter(sight.where(reach))
 
 
 def _found(reach: Reach, wanted: GuestFilter) -> QuerySet[mirror.Guest]:

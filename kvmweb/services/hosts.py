@@ -25,7 +25,7 @@ from kvmweb.inventory import models as mirror
 from kvmweb.services import addresses, audit, keyrings, reach, sight
 from kvmweb.services.addresses import Address, Transport
 from kvmweb.services.guard import guarded, guarded_portal, internal, sifted
-from kvmweb.store.models import Grant, Host, RightsEpoch
+from kvmweb.store.models import Belonging, Grant, Host, RightsEpoch
 
 NOTHING = Given()
 
@@ -199,6 +199,7 @@ def remove(actor: Actor, ref: Ref) -> None:
         if not Host.objects.filter(key=ref.host).delete()[0]:
             raise NotFound(ref=str(ref))
         Grant.objects.filter(_on(ref)).delete()
+        Belonging.objects.filter(host=ref.host).delete()
         RightsEpoch.advance()
     publisher.publish(topics.Notice(topics.HOSTS, str(ref)), topics.Notice(topics.PEOPLE, "grants"))
 

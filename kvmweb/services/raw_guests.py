@@ -22,7 +22,7 @@ from kvmweb.definitions import guests as parsing
 from kvmweb.definitions.guests import Definition
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, creation, defining, maintenance, power, sessions
+from kvmweb.services import audit, creation, defining, maintenance, power, projects, sessions
 from kvmweb.services.guard import guarded, sifted
 
 VERB = "guest.define"
@@ -81,7 +81,7 @@ def plan(actor: Actor, ref: Ref, text: str) -> RawPlan:
 
 
 @guarded(VERB)
-def define(actor: Actor, ref: Ref, text: str, *, is_started: bool = False) -> Ref:
+def define(actor: Actor, ref: Ref, text: str, *, is_started: bool = False, project: int = 0) -> Ref:
     """ref: the host. The new guest, when the mirror has it.
 
     Raises: Denied without a password given lately, Invalid (fields), Maintenance, HostDown.
@@ -90,10 +90,12 @@ def define(actor: Actor, ref: Ref, text: str, *, is_started: bool = False) -> Re
         raise Denied("password not given lately", verb="me.confirm")
     maintenance.require_open(ref.host)
     wanted = plan(actor, ref, text)
-    if wanted.faults or wanted.found is None:
-        raise Invalid(fields=dict(wanted.faults))
+    faults = {**wanted.faults, **projects.faults(projects.choices(actor, ref.host), project)}
+    if faults or wanted.found is None:
+        raise Invalid(fields=faults)
     guest = refs.guest(ref.host, wanted.uuid)
     audit.running().detail.update(name=wanted.found.name, guest=wanted.uuid)
+    projects.join(actor, guest, project)
     try:
         client.call(
             ref.host, "guest.define_new", deadline_s=defining.DEADLINE_S, uuid=guest.id,

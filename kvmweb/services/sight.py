@@ -23,8 +23,11 @@ def where(reach: judge.Reach) -> Q:
     if reach.everything:
         return Q()
     found = Q(host__in=reach.hosts)
+    single: dict[str, list[str]] = {}
     for ref in reach.objects:
-        found |= Q(host=ref.host, uuid=ref.id)
+        single.setdefault(ref.host, []).append(ref.id)
+    for host, ids in single.items():  # one condition a host: SQLite takes no thousand in a row
+        found |= Q(host=host, uuid__in=ids)
     return found
 
 

@@ -7,6 +7,7 @@ from kvmweb.store.freezes import GuestFreeze
 from kvmweb.store.hosts import Host
 from kvmweb.store.jobs import Job, JobWorker
 from kvmweb.store.people import CustomRole, Grant, Person, ResetLink, RightsEpoch, SetupLink, Team
+from kvmweb.store.projects import Belonging, Project
 from kvmweb.store.sessions import Session
 from kvmweb.store.settings import Setting
 from kvmweb.store.snapshots import SnapshotPicture
@@ -16,6 +17,7 @@ from kvmweb.store.versions import GuestVersion
 
 __all__ = [
     "AuditEntry",
+    "Belonging",
     "CustomRole",
     "Grant",
     "GuestFreeze",
@@ -26,6 +28,7 @@ __all__ = [
     "JobWorker",
     "KeyPair",
     "Person",
+    "Project",
     "ResetLink",
     "RightsEpoch",
     "Seat",

@@ -62,7 +62,10 @@ class CustomRole(models.Model):
 
 
 class Grant(models.Model):
-    """(person or team) x role x scope. scope: "everything" or `str(Ref)` of a host or an object."""
+    """(person or team) x role x scope.
+
+    scope: "everything", `str(Ref)` of a host or an object, or the scope of a project.
+    """
 
     EVERYTHING = "everything"
 

@@ -105,6 +105,17 @@ def pools(ground: Ground) -> list[tuple[str, str]]:
     ]
 
 
+def projects(ground: Ground) -> list[tuple[str, str]]:
+    """What a new guest can belong to."""
+    return [(str(key), name) if key else ("", _now("No project")) for key, name in ground.projects]
+
+
+def project(ground: Ground, said: str) -> str:
+    """What was chosen, or what comes first where that is not possible (any more)."""
+    possible = [value for value, _name in projects(ground)]
+    return said if said in possible else next(iter(possible), "")
+
+
 def images(source: Source, ground: Ground) -> list[Any]:
     """Volumes that this source can be made of, by pool; what a guest uses says so."""
     if source not in (Source.ISO, Source.CLOUD, Source.IMPORT):

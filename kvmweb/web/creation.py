@@ -128,6 +128,7 @@ def _fresh(request: HttpRequest, choices: Choices) -> CreateForm:
     pool, image = request.GET.get("pool", ""), initial.get("image", "")
     if pool and image and "/" not in image:
         initial["image"] = f"{pool}/{image}"
+    initial["project"] = face.project(ground, str(initial.get("project", "")))
     source = str(initial["source"])
     found = creation_discs.holding(request, ground, source, str(initial.get("image", "")))
     creation_discs.propose(initial, found)
@@ -160,6 +161,7 @@ def _redrawn(request: HttpRequest, data: QueryDict, act: str, choices: Choices) 
     initial: dict[str, Any] = {**suits, **said}
     for name in _SWITCHES:
         initial[name] = bool(data.get(name))
+    initial["project"] = face.project(ground, str(initial.get("project", "")))
     source, image = (str(initial.get(name, "")) for name in ("source", "image"))
     found = creation_discs.holding(request, ground, source, image)
     creation_discs.propose(initial, found, is_asked=act == "detected")

@@ -94,6 +94,7 @@ class CreateForm(Strict):
     name = _text(gettext_lazy("Name"), 63)
     title = _text(gettext_lazy("Title"), 255)
     description = _area(gettext_lazy("Description"), 2, 8000)
+    project = _choice(gettext_lazy("Project"), [])
     image = _choice(gettext_lazy("Image"), [])
     url = _text(gettext_lazy("Address of the install tree"), 500)
     arguments = _text(
@@ -179,6 +180,7 @@ class CreateForm(Strict):
         super().__init__(data, **rest)
         self._choose("host", choices.hosts)
         self._choose("virt_type", face.virt_types(ground))
+        self._choose("project", face.projects(ground))
         source = self._source()
         self._choose("image", face.images(source, ground))
         self._choose("original", [("", _("Choose…")), *choices.originals])
@@ -224,6 +226,7 @@ class CreateForm(Strict):
             source=Source(it.get("source") or Source.EMPTY),
             title=it.get("title", ""),
             description=it.get("description", "").replace("\r\n", "\n"),
+            project=int(it.get("project") or 0),
             image_pool=pool,
             image_volume=volume,
             url=it.get("url", ""),

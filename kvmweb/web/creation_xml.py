@@ -26,6 +26,7 @@ def made(request: HttpRequest, ref: Ref, wish: GuestWish) -> str:
         ref,
         wish.definition,
         is_started=wish.is_started,
+        project=wish.project,
     )
     try:
         guest_page.name(request.actor, guest)  # type: ignore[attr-defined]

@@ -6,18 +6,38 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path, reverse
+from django.urls import path, reverse, reverse_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.core.errors import Denied, Invalid
-from kvmweb.services import grants, rights, roles
+from kvmweb.services import grants, projects, rights, roles
 from kvmweb.ui import words
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
 
 MOMENT = {"type": "datetime-local", "step": "60"}
+
+
+class GuestField(forms.CharField):
+    """`host/name`, with choices as one types; its page has the list `guest-choices`."""
+
+    def __init__(self) -> None:
+        search = {
+            "list": "guest-choices",
+            "autocomplete": "off",
+            "hx-get": reverse_lazy("grant_guests"),
+            "hx-trigger": "input changed delay:200ms, focus once",
+            "hx-target": "#guest-choices",
+        }
+        super().__init__(
+            label=_("Guest"),
+            max_length=300,
+            required=False,
+            help_text=_("Type a part of its name and choose: host/name."),
+            widget=forms.TextInput(search),
+        )
 
 
 class GrantForm(Strict):
@@ -30,18 +50,15 @@ class GrantForm(Strict):
         choices=[
             ("everything", _("Everything")),
             ("host", _("One host, with all its guests")),
+            ("project", _("One project, with all that belongs to it")),
             ("guest", _("One guest")),
         ],
         widget=forms.RadioSelect,
         initial="everything",
     )
     host = forms.ChoiceField(label=_("Host"), required=False)
-    guest = forms.CharField(
-        label=_("Guest"),
-        max_length=300,
-        required=False,
-        help_text=_("Type a part of its name and choose: host/name."),
-    )
+    project = forms.ChoiceField(label=_("Project"), required=False)
+    guest = GuestField()
     starts_at = forms.DateTimeField(
         label=_("Begins"),
         required=False,
@@ -67,21 +84,18 @@ class GrantForm(Strict):
         self.fields["role"].choices = named  # type: ignore[attr-defined]
         hosts = grants.hosts(actor)
         self.fields["host"].choices = [("", ""), *hosts]  # type: ignore[attr-defined]
-        self.fields["guest"].widget.attrs.update(
-            {
-                "list": "guest-choices",
-                "autocomplete": "off",
-                "hx-get": reverse("grant_guests"),
-                "hx-trigger": "input changed delay:200ms, focus once",
-                "hx-target": "#guest-choices",
-            }
-        )
+        found = [(str(key), name) for key, name in projects.all_(actor)]
+        self.fields["project"].choices = [("", ""), *found]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """The chosen place is named."""
         given = super().clean() or {}
         reach = given.get("reach")
-        if reach in ("host", "guest") and not given.get(reach) and reach not in self.errors:
+        if (
+            reach in ("host", "project", "guest")
+            and not given.get(reach)
+            and reach not in self.errors
+        ):
             self.add_error(reach, _("Choose one."))
         return given
 
@@ -89,6 +103,8 @@ class GrantForm(Strict):
         """As the service wants them."""
         given = self.cleaned_data
         scope = given.get(given["reach"]) or grants.EVERYTHING
+        if given["reach"] == "project":
+            scope = f"project:{scope}"
         return grants.Terms(given["role"], scope, given["starts_at"], given["ends_at"])
 
     def add_invalid(self, invalid: Invalid) -> None:
@@ -116,7 +132,10 @@ def give(request: HttpRequest) -> HttpResponse:
     """Give a role to somebody."""
     actor = request.actor  # type: ignore[attr-defined]
     rights.require(actor, "people.grant")
-    form = posted(request, GrantForm, actor=actor, initial={"holder": request.GET.get("to", "")})
+    initial = {"holder": request.GET.get("to", ""), "project": request.GET.get("project", "")}
+    if initial["project"]:
+        initial["reach"] = "project"
+    form = posted(request, GrantForm, actor=actor, initial=initial)
     if form.is_valid():
         kind, _colon, key = form.cleaned_data["holder"].partition(":")
         try:

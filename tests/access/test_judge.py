@@ -18,7 +18,7 @@ from kvmweb.access.verbs import VERBS, VIEW
 from kvmweb.core import refs
 from kvmweb.core.actors import PORTAL, Actor
 from kvmweb.core.refs import Kind, Ref
-from kvmweb.store.models import CustomRole, Grant, Person, RightsEpoch, Team
+from kvmweb.store.models import Belonging, CustomRole, Grant, Person, Project, RightsEpoch, Team
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 HOSTS = ("east", "west")
@@ -29,11 +29,19 @@ OBJECTS = [
     *(Ref(Kind.POOL, host, uuid) for host in HOSTS for uuid in UUIDS),
 ]  # fmt: skip
 PEOPLE, TEAMS = 3, 2
+PROJECTS = {
+    "red": (refs.guest("east", UUIDS[0]), refs.pool("east", UUIDS[1])),
+    "blue": (refs.guest("west", UUIDS[2]), refs.pool("east", UUIDS[1])),
+    "void": (),
+}
 
 
 @dataclass(frozen=True)
 class Given:
-    """holder: a person's number, or -1, -2, … for a team. starts, ends: hours from now."""
+    """holder: a person's number, or -1, -2, … for a team. starts, ends: hours from now.
+
+    scope: as of a grant, or the name of a project.
+    """
 
     holder: int
     role: str
@@ -46,7 +54,7 @@ grants = st.builds(
     Given,
     holder=st.integers(-TEAMS, PEOPLE - 1),
     role=st.sampled_from([*ROLES, "own", "vanished"]),
-    scope=st.sampled_from([Grant.EVERYTHING, *map(str, OBJECTS)]),
+    scope=st.sampled_from([Grant.EVERYTHING, *map(str, OBJECTS), *PROJECTS]),
     starts=st.none() | st.integers(-3, 3),
     ends=st.none() | st.integers(-3, 3),
 )
@@ -69,6 +77,14 @@ def allowed(
         if grant.scope == Grant.EVERYTHING:
             return True
         if ref is None:
+            continue
+        if grant.scope in PROJECTS:
+            parts = PROJECTS[grant.scope]
+            is_for_hosts = verb in ("host.view", "guest.create")
+            if ref in parts and VERBS[verb].kind is ref.kind:
+                return True
+            if is_for_hosts and ref.host in {part.host for part in parts}:
+                return True
             continue
         scope = Ref.parse(grant.scope)
         if scope == ref or (scope.kind is Kind.HOST and scope.host == ref.host):
@@ -96,11 +112,12 @@ class JudgeAgainstModel(TestCase):
         CustomRole.objects.create(key="own", label="Own", verbs=sorted(OWN))
         for person, team in members:
             teams[team].members.add(people[person])
+        scopes = {name: project(name, *parts).scope for name, parts in PROJECTS.items()}
         for it in given_grants:
             Grant.objects.create(
                 person=people[it.holder] if it.holder >= 0 else None,
                 team=teams[-it.holder - 1] if it.holder < 0 else None,
-                role=it.role, scope=it.scope,
+                role=it.role, scope=scopes.get(it.scope, it.scope),
                 starts_at=None if it.starts is None else NOW + dt.timedelta(hours=it.starts),
                 ends_at=None if it.ends is None else NOW + dt.timedelta(hours=it.ends),
             )  # fmt: skip
@@ -110,6 +127,14 @@ class JudgeAgainstModel(TestCase):
                 actor = Actor(people[person].pk, "")
                 expected = allowed(person, verb, ref, given_grants, members, hours)
                 assert judge.can(actor, verb, ref) is expected
+
+
+def project(name: str, *parts: Ref) -> Project:
+    made = Project.objects.create(name=name)
+    for ref in parts:
+        made.belongings.create(kind=ref.kind, host=ref.host, identity=ref.id)
+    RightsEpoch.advance()
+    return made
 
 
 @pytest.fixture
@@ -156,6 +181,50 @@ def test_a_grant_on_objects_gives_no_right_on_the_portal(bob: Actor) -> None:
     assert not judge.can(bob, "people.change")
     assert not judge.can(bob, "audit.view")
     assert judge.administrators() == frozenset()
+
+
+def test_a_project_grant_reaches_what_belongs_to_it_and_follows_it(bob: Actor) -> None:
+    red = project("red", GUEST)
+    give(bob, "project-owner", red.scope)
+    assert judge.can(bob, "guest.start", GUEST)
+    assert judge.can(bob, "guest.create", refs.host("east"))
+    assert not judge.can(bob, "guest.create", refs.host("west"))
+    assert not judge.can(bob, "guest.start", refs.guest("east", UUIDS[1]))
+    assert judge.projects(bob, "guest.create") == {red.pk}
+    assert not judge.can_beyond(bob, "guest.create", refs.host("east"))
+    Belonging.objects.all().delete()
+    RightsEpoch.advance()
+    assert not judge.can_see(bob, GUEST)
+    assert not judge.holds_anything(bob)
+
+
+def test_a_project_gives_no_right_on_a_host_but_to_see_it_and_make_guests(bob: Actor) -> None:
+    give(bob, "administrator", project("red", GUEST).scope)
+    on_hosts = {verb for verb in VERBS if judge.can(bob, verb, refs.host("east"))}
+    assert on_hosts == {"host.view", "guest.create"}
+    assert judge.administrators() == frozenset()
+
+
+def test_putting_something_into_a_project_needs_all_that_the_project_gives_on_it(
+    bob: Actor,
+) -> None:
+    eve = Actor(Person.objects.create(username="eve").pk, "eve")
+    red, other = project("red", GUEST), refs.guest("east", UUIDS[1])
+    give(bob, "viewer", red.scope)
+    give(eve, "viewer", refs.host("east"))
+    assert judge.can_put_into(eve, red, other)
+    assert not judge.can_put_into(eve, red, refs.guest("west", UUIDS[1]))
+    give(bob, "editor", red.scope)
+    assert not judge.can_put_into(eve, red, other)
+
+
+def test_a_role_on_a_project_can_be_given_by_who_holds_it_on_all_of_it(bob: Actor) -> None:
+    red = project("red", GUEST, refs.pool("east", UUIDS[0]))
+    give(bob, "operator", refs.host("east"))
+    assert judge.can_give(bob, "viewer", red.scope)
+    assert not judge.can_give(bob, "editor", red.scope)
+    red.belongings.create(kind="guest", host="west", identity=UUIDS[0])
+    assert not judge.can_give(bob, "viewer", red.scope)
 
 
 def test_a_grant_begins_and_ends_without_anybody_touching_it(bob: Actor) -> None:

@@ -235,6 +235,7 @@ ROUTES = [
     guest("snapshot_delete", "snapshots/first/delete/", ADMIN, "post"),
     Route("snapshot_picture", f"{GUEST}snapshots/first/picture.png", frozenset(), hidden=WITH_RIGHTS
           - {"viewer", "auditor"}),
+    guest("guest_project", "project/", ADMIN),
     guest("guest_describe", "describe/", ADMIN, "post", title="", definition_hash="x"),
     guest("guest_confirm", "confirm/destroy/", SEE_GUEST),
     guest("guest_media", "disks/sda/media/", SEE_GUEST),
@@ -327,6 +328,15 @@ ROUTES = [
     portal(
         "team_remove_member", "/people/teams/{team}/remove-member/", ADMIN, "post",
         person="{victim}",
+    ),
+    portal("projects", "/people/projects/", AUDIT),
+    portal("projects_add", "/people/projects/add/", ADMIN, "post", name="Fresh"),
+    portal("project", "/people/projects/{project}/", AUDIT),
+    portal("project_change", "/people/projects/{project}/change/", ADMIN, "post", name="Other"),
+    portal("project_remove", "/people/projects/{project}/remove/", ADMIN, "post"),
+    portal("project_put_in", "/people/projects/{project}/put-in/", ADMIN, "post", guest="x"),
+    portal(
+        "project_take_out", "/people/projects/{project}/take-out/", ADMIN, "post", what="{part}"
     ),
     portal("grants", "/people/grants/", AUDIT),
     portal("grant_give", "/people/grants/give/", ADMIN),

@@ -18,7 +18,7 @@ from kvmweb.core.actors import PORTAL
 from kvmweb.core.records import DiskRecord
 from kvmweb.management import charter
 from kvmweb.services import factors, people
-from kvmweb.store.models import CustomRole, Grant, Person, RightsEpoch, Team
+from kvmweb.store.models import CustomRole, Grant, Person, Project, RightsEpoch, Team
 from tests.hub import plain
 from tests.services.stage import held, mirrored, with_filter, with_network
 from tests.web.routes import GUEST, NO_GUEST, RNG_XML, ROUTES, SIGNED_IN, SUBJECTS, Route
@@ -64,8 +64,17 @@ def cast(settings: Any) -> dict[str, int]:
     team.members.add(victim)
     CustomRole.objects.create(key="own", label="Own", verbs=["guest.view"])
     grant = Grant.objects.create(team=team, role="own", scope=Grant.EVERYTHING)
+    project = Project.objects.create(name="Shop")
+    part = refs.guest("east", plain.uuid(1))
+    project.belongings.create(kind="guest", host="east", identity=part.id)
     RightsEpoch.advance()
-    return {"victim": victim.pk, "team": team.pk, "grant": grant.pk}
+    return {
+        "project": project.pk,
+        "part": str(part),
+        "victim": victim.pk,
+        "team": team.pk,
+        "grant": grant.pk,
+    }
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ class Command(BaseCommand):
         """PERSON|--team T, ROLE, SCOPE."""
         parser.add_argument("holder", help="user name, or the team's name with --team")
         parser.add_argument("role", help="viewer, console, operator, …, administrator")
-        parser.add_argument("scope", help="everything, HOST, or HOST/GUEST (name or UUID)")
+        parser.add_argument(
+            "scope", help="everything, HOST, HOST/GUEST (name or UUID), or project:NAME"
+        )
         parser.add_argument("--team", action="store_true", help="the holder is a team")
         parser.add_argument("--starts", type=_moment, help="YYYY-MM-DD[THH:MM[:SS[+HH:MM]]]")
         parser.add_argument("--ends", type=_moment, help="the same; without a zone: UTC")
