@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.portal import Portal
+from tests.e2e.portal import PASSWORD, Portal
 from tests.e2e.test_consoles import terminal_says
 from tests.lab import bootsector
 from tests.lab.host import LabHost, guest_image
@@ -319,3 +319,44 @@ def test_a_running_guest_grows_and_says_what_waits(
     dialog.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("after the next shut-down and start")
     assert lab.virsh("vcpucount", uuid, "--config", "--maximum") == "4"
+
+
+def test_a_person_of_a_project_makes_guests_in_it_alone(
+    portal: Portal, lab: LabHost, images: Path, sign_in: Callable[..., Page], screenshots: Path
+) -> None:
+    portal.manage("createadmin", "--username", "pia", "--password-stdin", stdin=PASSWORD)
+    portal.manage("grant", "pia", "administrator", "everything", "--revoke")
+    lab.define_guest("foreign")
+    ada = sign_in("ada")
+    ada.goto(f"{portal.url}/people/projects/")
+    ada.get_by_label("New project").fill("Web shop")
+    ada.get_by_role("button", name="Add").click()
+    for what in ("pool", "network"):
+        choice = ada.locator(f"#put-in option[value^='{what}:']", has_text="default").first
+        ada.select_option("#put-in", value=choice.get_attribute("value"))
+        ada.get_by_role("button", name="Put it in").click()
+        expect(ada.locator("main tbody tr", has_text=what.title())).to_be_visible()
+    ada.get_by_role("link", name="Give a role").click()
+    ada.select_option("#id_holder", label="pia")
+    ada.select_option("#id_role", value="project-owner")
+    expect(ada.locator("#field-project select")).to_be_visible()
+    ada.screenshot(path=screenshots / "project-grant.png", full_page=True)
+    ada.get_by_role("button", name="Give", exact=True).click()
+    expect(ada.locator("main")).to_contain_text("Project Web shop")
+
+    pia = sign_in("pia")
+    pia.goto(f"{portal.url}/guests/create/?source=empty&name=mine&memory=64+MiB")
+    expect(pia.locator("#id_project option")).to_have_text(["Web shop"])
+    pia.screenshot(path=screenshots / "project-create.png", full_page=True)
+    pia.locator("[name=is_started]").uncheck()
+    create(pia)
+    expect(pia.locator("main")).to_contain_text("Web shop")
+    pia.goto(f"{portal.url}/guests/")
+    expect(pia.locator("main tbody tr", has_text="mine")).to_be_visible()
+    expect(pia.locator("main")).not_to_contain_text("foreign")
+    ada.get_by_role("link", name="People").first.click()
+    ada.get_by_role("link", name="Projects").click()
+    ada.get_by_role("link", name="Web shop").click()
+    ada.screenshot(path=screenshots / "project.png", full_page=True)
+    ada.get_by_role("button", name="Remove mine").click()
+    expect(pia.locator("main tbody tr", has_text="mine")).to_have_count(0)
