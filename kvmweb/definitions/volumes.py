@@ -18,7 +18,11 @@ _LOCAL_DRIVERS = ("file", "host_device")
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a VolumeRecord takes from the XML."""
+    """What a VolumeRecord takes from the XML.
+
+    identity: what another volume of this name would not have, for libvirt numbers none (ADR 0007):
+    of a file when it was last changed in any way, of a logical volume LVM's own id.
+    """
 
     name: str
     path: str
@@ -31,6 +35,7 @@ class Definition:
     backing_format: str
     is_encrypted: bool
     modified_at: str
+    identity: str
 
 
 def parse(xml: str) -> Definition:
@@ -49,7 +54,17 @@ def parse(xml: str) -> Definition:
         backing_format=attribute(root, "backingStore/format", "type"),
         is_encrypted=root.find("target/encryption") is not None,
         modified_at=text(root, "target/timestamps/mtime"),
+        identity=_identity(root),
     )
+
+
+def _identity(root: etree._Element) -> str:
+    """The times of a device's node say nothing: they begin anew with the host."""
+    key = text(root, "key")
+    if root.get("type", "file") != "file":
+        return f"{key} {size(root, 'capacity')}"
+    times = [text(root, f"target/timestamps/{which}") for which in ("mtime", "ctime")]
+    return " ".join([key, *times])
 
 
 def backing_path(named: str) -> str:

@@ -111,13 +111,39 @@ def wipe(connection: libvirt.virConnect, uuid: str, *, name: str, algorithm: str
         volume.wipePattern(getattr(libvirt, f"VIR_STORAGE_VOL_WIPE_ALG_{algorithm.upper()}"), 0)
 
 
-def delete(connection: libvirt.virConnect, uuid: str, *, name: str, force: bool = False) -> None:
-    """Raises Busy with the guests that need it; force: what never was anybody's, taken back."""
+def delete(
+    connection: libvirt.virConnect,
+    uuid: str,
+    *,
+    name: str,
+    force: bool = False,
+    identity: str | None = None,
+) -> None:
+    """Raises Busy with the guests that need it; force: what never was anybody's, taken back.
+
+    identity: of the volume that is meant, as `look` said. Raises Conflict for another, and for any
+    where it is empty.
+    """
     with pools.translated():
         volume = find(connection, uuid, name)
+        if identity is not None:
+            volume = _same(connection, uuid, volume, identity)
         if not force:
             refuse_while_used(connection, uuid, volume)
         volume.delete(0)
+
+
+def _same(
+    connection: libvirt.virConnect, uuid: str, volume: libvirt.virStorageVol, identity: str
+) -> libvirt.virStorageVol:
+    """libvirt looks at a file whenever it is asked; at all else when its pool is refreshed."""
+    name = volume.name()
+    if volume.info()[0] != libvirt.VIR_STORAGE_VOL_FILE:
+        pools.find(connection, uuid).refresh(0)
+        volume = find(connection, uuid, name)
+    if not identity or xml.parse(volume.XMLDesc(0)).identity != identity:
+        raise errors.Conflict(f"{volume.path()} is not the volume that it was")
+    return volume
 
 
 def look(connection: libvirt.virConnect, uuid: str, *, name: str) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _purge(work: Work, arguments: Arguments) -> None:
     if not judge.can(work.actor, RIGHT, ref):
         raise Denied(verb=RIGHT)
     name = arguments["name"]
-    deletion_end.announce(work, ref, arguments["volumes"])
+    volumes = deletion_end.announce(work, ref, arguments["volumes"])
     try:
         with work.step("undefine", name):
             said = client.call(ref.host, "guest.purge", deadline_s=deletion.FORGET_S, uuid=ref.id)
@@ -122,7 +122,7 @@ def _purge(work: Work, arguments: Arguments) -> None:
         audit.note(work.actor, VERB, ref, outcome=problem.code, name=name)
         raise
     audit.note(work.actor, VERB, ref, name=name, volumes=_names(arguments["volumes"]))
-    deletion.drop_all(work, ref, arguments["volumes"])
+    deletion_end.drop_all(work, ref, volumes)
     projects.forget(ref)
 
 

@@ -123,14 +123,14 @@ def _delete(work: Work, arguments: Arguments) -> None:
             with work.step("bin", arguments["name"]):
                 _put_aside(work, ref, arguments)
             return
-        deletion_end.announce(work, ref, arguments["volumes"])
+        volumes = deletion_end.announce(work, ref, arguments["volumes"])
         with work.step("undefine", arguments["name"]):
             _forget(work, ref)
     except Problem as problem:
         audit.note(work.actor, VERB, ref, outcome=problem.code)
         raise
     try:
-        drop_all(work, ref, arguments["volumes"])
+        deletion_end.drop_all(work, ref, volumes)
     except Cancelled:
         work.withdraw()
         raise
@@ -161,32 +161,6 @@ def _last_steps(name: str, volumes: Sequence[BinnedVolume]) -> list[works.Step]:
         works.waiting("undefine", name),
         *(works.waiting("volume", volume.name) for volume in volumes),
     ]
-
-
-@internal("the last part of what deletes a guest for good")
-def drop_all(work: Work, ref: Ref, volumes: Iterable[dict[str, str]]) -> None:
-    """Each disk: one that cannot go does not keep the others. Raises the first problem."""
-    first: Problem | None = None
-    for volume in volumes:
-        try:
-            with work.step("volume", volume["name"]):
-                drop(work.actor, ref, volume["pool"], volume["name"])
-        except Problem as problem:
-            first = first or problem
-    if first:
-        raise first
-
-
-@internal("a part of acts that leave a guest's volume without a use")
-def drop(actor: Actor, ref: Ref, pool: str, name: str) -> None:
-    """Delete a volume that this guest had. Raises Denied, Busy with its users."""
-    place = refs.pool(ref.host, pool)
-    if not judge.can(actor, "volume.delete", place):
-        raise Denied(verb="volume.delete", ref=str(place))
-    with audit.act(actor, "volume.delete", place, name=name, guest=str(ref)):
-        client.call(
-            ref.host, "volume.delete", deadline_s=deletion_end.VOLUME_S, uuid=pool, name=name
-        )
 
 
 def _chosen(found: Deletion, wanted: set[str]) -> list[DiskChoice]:

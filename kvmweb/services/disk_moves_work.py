@@ -14,7 +14,7 @@ from kvmweb.core.disk_moves import CopyProgress
 from kvmweb.core.errors import Conflict, Exists, NotFound, Problem
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, deletion, volume_works
+from kvmweb.services import audit, deletion_end, volume_works
 from kvmweb.services.disk_moves import VERB
 from kvmweb.services.works import Arguments, Work, carries, undoes
 
@@ -44,7 +44,7 @@ def _move(work: Work, arguments: Arguments) -> None:
                source=arguments["before"], name=arguments["name"])  # fmt: skip
     if arguments["delete"]:
         with work.step("volume", arguments["source"]):
-            deletion.drop(work.actor, ref, arguments["source_pool"], arguments["source"])
+            deletion_end.drop(work.actor, ref, arguments["source_pool"], arguments["source"])
 
 
 def _running(work: Work, ref: Ref, arguments: Arguments) -> None:

@@ -33,6 +33,7 @@ from kvmweb.inventory import models as mirror
 from kvmweb.services import (
     audit,
     deletion,
+    deletion_end,
     image_locks,
     limits,
     media,
@@ -189,7 +190,7 @@ def detach(
     if not delete or when != "now":
         return Detached(when)
     try:
-        deletion.drop(actor, ref, volume.pool, volume.name)
+        deletion_end.drop(actor, ref, volume.pool, volume.name)
     except Problem as problem:
         return Detached(when, problem=problem)
     return Detached(when, is_deleted=True)

@@ -21,7 +21,6 @@ from django.utils import timezone
 from django_tasks import task
 
 from kvmweb.core import topics
-from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Cancelled, Fault, Problem
 from kvmweb.core.jobs import JobState
 from kvmweb.core.refs import Ref
@@ -65,13 +64,7 @@ class _Run:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        actor = Actor(
-            person_id=0 if job.arguments.get("is_portal") else job.person_id or -1,
-            name=str(job.arguments.get("actor", "")),
-            session=str(job.arguments.get("session", "")),
-            address=str(job.arguments.get("address", "")),
-        )
-        self.work = Work(job, actor)
+        self.work = Work(job, works.asker(job))
         self._told: list[Step] = []
         self._told_list_at = 0.0
 

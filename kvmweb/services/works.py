@@ -66,6 +66,17 @@ def waiting(word: str, name: str = "") -> Step:
     return {"word": word, "name": name, "state": JobState.WAITING, "done": 0, "total": 0}
 
 
+@internal("the acts of a job are its person's")
+def asker(job: Job) -> Actor:
+    """Who asked for it; nobody with any right where that person is gone."""
+    return Actor(
+        person_id=0 if job.arguments.get("is_portal") else job.person_id or -1,
+        name=str(job.arguments.get("actor", "")),
+        session=str(job.arguments.get("session", "")),
+        address=str(job.arguments.get("address", "")),
+    )
+
+
 class Work:
     """One job under way. Its function runs in a thread; another one writes its steps."""
 

@@ -28,6 +28,28 @@ def test_a_volume_with_a_backing_file_and_encryption() -> None:
     assert found.is_encrypted
 
 
+def test_a_file_made_anew_and_a_logical_volume_made_anew_are_told_apart() -> None:
+    file = (
+        "<volume type='file'><name>b2</name><key>/p/b2</key><capacity>1</capacity><target>"
+        "<path>/p/b2</path><timestamps><atime>{}</atime><mtime>2.5</mtime><ctime>{}</ctime>"
+        "</timestamps></target></volume>"
+    )
+    block = (
+        "<volume type='block'><name>lv</name><key>{}</key><capacity unit='bytes'>8</capacity>"
+        "<target><path>/dev/vg/lv</path><timestamps><ctime>{}</ctime></timestamps></target>"
+        "</volume>"
+    )
+
+    def same(text: str, one: tuple[str, str], other: tuple[str, str]) -> bool:
+        first, second = (volumes.parse(text.format(*it)) for it in (one, other))
+        return first.identity == second.identity
+
+    assert same(file, ("1", "3"), ("2", "3"))  # it was read meanwhile
+    assert not same(file, ("1", "3"), ("1", "4"))
+    assert same(block, ("lv-id", "1"), ("lv-id", "2"))  # the host was started anew
+    assert not same(block, ("lv-id", "1"), ("other-id", "1"))
+
+
 @pytest.mark.parametrize(
     ("named", "means"),
     [

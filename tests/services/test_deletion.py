@@ -13,7 +13,7 @@ from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
 from kvmweb.services import deletion, job_worker, jobs
-from kvmweb.store.models import AuditEntry
+from kvmweb.store.models import AuditEntry, Grant, Person, RightsEpoch
 from tests.services.cut_off import cancelled, cleaned_later, killed, lost
 from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop
@@ -250,3 +250,58 @@ def test_the_disks_of_a_guest_that_left_its_host_meanwhile_stay(
     job_worker.run.call(str(job))
     assert jobs.show(admin, job).steps[0].problem == "not-found"
     assert "taken.qcow2" in shop.volumes()
+
+
+def test_a_disk_that_was_made_anew_under_its_name_is_another_and_stays(
+    shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = deletion.delete(admin, doomed, volumes=proposed(admin, doomed), for_good=True)
+    lost(monkeypatch, job, "volume.delete", shop.kill)
+    shop.start()
+    (shop.folder / "one.qcow2").unlink()
+    shop.disk("one.qcow2", is_seen=False)
+    cleaned_later(job)
+    assert steps(admin, job) == [
+        ("undefine", "doomed", JobState.DONE),
+        ("volume", "one.qcow2", JobState.FAILED),
+        ("volume", "two.qcow2", JobState.DONE),
+    ]
+    assert jobs.show(admin, job).steps[1].problem == "conflict"
+    assert shop.volumes() == ["one.qcow2"]
+
+
+@pytest.mark.parametrize("loss", ["right", "account"])
+def test_who_may_not_delete_any_more_when_it_goes_on_deletes_nothing(
+    shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch, loss: str
+) -> None:
+    other = person("eve", "administrator")
+    job = deletion.delete(other, doomed, volumes=proposed(other, doomed), for_good=True)
+    lost(monkeypatch, job, "volume.delete", shop.kill)
+    assert shop.lab.virsh("list", "--all", "--name") == ""
+    if loss == "right":
+        Grant.objects.filter(person_id=other.person_id).delete()
+    else:
+        Person.objects.filter(pk=other.person_id).update(is_active=False)
+    RightsEpoch.advance()
+    shop.start()
+    cleaned_later(job)
+    done = jobs.show(admin, job)
+    assert done.state is JobState.FAILED
+    assert [step.problem for step in done.steps[1:]] == ["denied", "denied"]
+    assert shop.volumes() == ["one.qcow2", "two.qcow2"]
+
+
+def test_who_loses_the_right_while_it_runs_is_not_followed_by_the_portals_own(
+    shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes a failed job back once deleted in the portal's name what the person might not."""
+    other = person("eve", "administrator")
+
+    def fall() -> None:
+        Grant.objects.filter(person_id=other.person_id).delete()
+        RightsEpoch.advance()
+
+    job = deletion.delete(other, doomed, volumes=proposed(other, doomed), for_good=True)
+    lost(monkeypatch, job, "guest.delete", fall)
+    assert [step.problem for step in jobs.show(admin, job).steps] == ["", "denied", "denied"]
+    assert shop.volumes() == ["one.qcow2", "two.qcow2"]
