@@ -17,6 +17,7 @@ from kvmweb.definitions import pools as definitions
 from kvmweb.definitions import volumes as xml
 from kvmweb.hypervisor import pools, snapshots
 
+HOLDERS_MAX = 500
 WIPES = ("zero", "random", "trim", "nnsa", "dod", "bsi", "gutmann", "schneier")
 """Ways to wipe; all but zero and trim need the program `scrub` on the host."""
 
@@ -93,7 +94,7 @@ def resize(
             if not target:
                 continue
             if shrink:
-                raise errors.Busy(f"{path} is in use", users=domain.name())
+                raise _busy(path, [domain])
             domain.blockResize(target, capacity, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
             volume.info()
             return "guest"
@@ -168,8 +169,8 @@ def refuse_while_used(
     *,
     only_running: bool = False,
 ) -> None:
-    """Raises Busy with the names of the guests whose disks, or what these build on, it is, or
-    the memory of whose snapshots."""
+    """Raises Busy with the guests whose disks, or what these build on, it is, or the memory of
+    whose snapshots."""
     names = _names(connection, uuid, volume)
     which = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE if only_running else 0
     users = []
@@ -178,10 +179,16 @@ def refuse_while_used(
         if any(disks.needs(text, names) for text in [domain.XMLDesc(0), *stored]) or (
             not only_running and snapshots.keeps_memory(domain, names)
         ):
-            users.append(str(domain.name()))
+            users.append(domain)
     if users:
-        shown = ", ".join(sorted(users)[:10])
-        raise errors.Busy(f"{volume.path()} is in use by {shown}", users=shown)
+        raise _busy(volume.path(), users)
+
+
+def _busy(path: str, users: list[libvirt.virDomain]) -> errors.Busy:
+    """holders: a line each, UUID and name; who may see which is judged by `services.holders`."""
+    named = sorted((str(it.name()), str(it.UUIDString())) for it in users)
+    lines = [f"{uuid} {name}" for name, uuid in named[:HOLDERS_MAX]]
+    return errors.Busy(f"{path} is in use by guests: {len(named)}", holders="\n".join(lines))
 
 
 def _stored(domain: libvirt.virDomain) -> str:

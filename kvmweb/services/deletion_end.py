@@ -19,7 +19,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.core.topics import Notice
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
-from kvmweb.services import audit, works
+from kvmweb.services import audit, holders, works
 from kvmweb.services.marks import internal
 from kvmweb.services.works import Step, Work, undoes
 from kvmweb.store.models import Job
@@ -78,7 +78,8 @@ def drop(actor: Actor, ref: Ref, pool: str, name: str, identity: str | None = No
     """Delete a volume that this guest had. Raises Denied, Busy with its users, Conflict where it
     is not this one any more."""
     place = refs.pool(ref.host, pool)
-    with audit.act(actor, "volume.delete", place, name=name, guest=str(ref)):
+    said = {"name": name, "guest": str(ref)}
+    with holders.named(actor), audit.act(actor, "volume.delete", place, **said):
         if not judge.can(actor, "volume.delete", place):
             raise Denied(verb="volume.delete", ref=str(place))
         client.call(

@@ -19,7 +19,7 @@ from kvmweb.access.verbs import VERBS
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, NotFound
 from kvmweb.core.refs import Ref
-from kvmweb.services import audit
+from kvmweb.services import audit, holders
 from kvmweb.services.marks import Mark, internal, open_to_all
 
 __all__ = ["Mark", "guarded", "guarded_portal", "internal", "open_to_all", "sifted"]
@@ -45,8 +45,9 @@ def guarded(
         def run(actor: Actor, ref: Ref, *args: P.args, **kwargs: P.kwargs) -> R:
             _require(actor, verb, ref)
             if not (known.is_change and is_audited):
-                return function(actor, ref, *args, **kwargs)
-            with audit.act(actor, verb, ref):
+                with holders.named(actor):
+                    return function(actor, ref, *args, **kwargs)
+            with holders.named(actor), audit.act(actor, verb, ref):
                 return function(actor, ref, *args, **kwargs)
 
         run.__mark__ = Mark("guarded", verb, is_audited=is_audited)  # type: ignore[attr-defined]

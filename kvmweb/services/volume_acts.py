@@ -22,13 +22,12 @@ from kvmweb.core.volume_lists import Users
 from kvmweb.core.volumes import PREALLOCATIONS
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, image_locks, jobs, volume_reach, volume_users, volumes
+from kvmweb.services import audit, holders, image_locks, jobs, volume_reach, volume_users, volumes
 from kvmweb.services.guard import guarded, open_to_all
 from kvmweb.services.works import waiting
 
 NAME_BYTES = 255
 SIZE_MAX = 2**63 - 1
-NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,16 +234,12 @@ def _users(actor: Actor, ref: Ref, row: mirror.Volume) -> Users:
 def _refuse_while_used(actor: Actor, ref: Ref, row: mirror.Volume) -> None:
     users = _users(actor, ref, row)
     if users:
-        names = dict.fromkeys(volume_users.label(user) for user in users.seen)
-        raise Busy(users=", ".join(list(names)[:NAMED]) or _hidden(users.hidden))
+        names = [volume_users.label(user) for user in users.seen]
+        raise Busy(users=holders.in_short(names, users.hidden))
 
 
 def _refuse_while_written(actor: Actor, ref: Ref, row: mirror.Volume) -> None:
     users = _users(actor, ref, row)
     writers = [user.name for user in users.seen if user.is_active and not user.is_readonly]
     if writers:
-        raise Busy(users=", ".join(dict.fromkeys(writers[:NAMED])))
-
-
-def _hidden(number: int) -> str:
-    return _("%(n)d that you may not see") % {"n": number}
+        raise Busy(users=holders.in_short(writers, 0))

@@ -165,7 +165,7 @@ def test_a_disk_of_a_guest_is_neither_deleted_nor_wiped(
     for verb in ("volume.delete", "volume.wipe"):
         with pytest.raises(errors.Busy) as refused:
             worker.call(verb, uuid=pool, name="a.qcow2")
-        assert refused.value.context["users"] == "holder"
+        assert refused.value.context["holders"] == f"{uuid} holder"
     lab.virsh("detach-disk", uuid, "vdb", "--config")
     worker.call("volume.delete", uuid=pool, name="a.qcow2")
 
@@ -179,7 +179,7 @@ def test_the_base_of_a_running_guests_disk_is_not_deleted(
     lab.virsh("attach-disk", uuid, top, "vdb", "--live", "--subdriver", "qcow2")
     with pytest.raises(errors.Busy) as refused:
         worker.call("volume.delete", uuid=pool, name="base.qcow2")
-    assert refused.value.context["users"] == "overlaid"
+    assert refused.value.context["holders"] == f"{uuid} overlaid"
 
 
 def test_a_disk_grows_under_its_running_guest_and_does_not_shrink(

@@ -7,16 +7,17 @@ from uuid import UUID
 
 import pytest
 
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
-from kvmweb.core.errors import Denied, Invalid, NotFound, WrongState
+from kvmweb.core.errors import Busy, Denied, Invalid, NotFound, WrongState
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import deletion, job_worker, jobs
+from kvmweb.services import deletion, job_worker, jobs, volume_acts
 from kvmweb.store.models import AuditEntry, Grant, Person, RightsEpoch
 from tests.services.cut_off import cancelled, cleaned_later, killed, lost
 from tests.services.stage import person
-from tests.services.workshop import IMAGES, Workshop
+from tests.services.workshop import IMAGES, KEY, Workshop
 
 DONE = {JobState.DONE}
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
@@ -305,3 +306,23 @@ def test_who_loses_the_right_while_it_runs_is_not_followed_by_the_portals_own(
     lost(monkeypatch, job, "guest.delete", fall)
     assert [step.problem for step in jobs.show(admin, job).steps] == ["", "denied", "denied"]
     assert shop.volumes() == ["one.qcow2", "two.qcow2"]
+
+
+def test_users_that_only_the_host_knows_yet_are_named_to_who_may_see_them(shop: Workshop) -> None:
+    shop.disk("taken.qcow2")
+    known, _secret = (
+        shop.lab.define_guest(name, disk=f"{IMAGES}/taken.qcow2") for name in ("known", "secret")
+    )
+    keeper = person("sam", "storage-admin")
+    Grant.objects.create(
+        person_id=keeper.person_id, role="viewer", scope=str(refs.guest(KEY, known))
+    )
+    RightsEpoch.advance()
+    pool, volume = refs.pool(KEY, shop.pool), refs.volume_id(shop.pool, "taken.qcow2")
+    with pytest.raises(Busy) as busy:
+        volume_acts.delete(keeper, pool, volume)
+    assert busy.value.context["users"] == "known, 1 that you may not see"
+    assert "secret" not in f"{busy.value.context} {busy.value.detail}"
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.outcome, "secret" in str(entry.detail)) == ("busy", False)
+    assert "taken.qcow2" in shop.volumes()
