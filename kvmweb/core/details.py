@@ -82,6 +82,16 @@ class GuestDetails:
     may_change_project: bool = False
     """There are projects, and this person may put it into another one."""
 
+    @property
+    def no_disk_beside(self) -> bool:
+        """Who may not limit adds none to limited ones."""
+        return self.limits is Obstacle.NO_RIGHT and self.record.has_limited_disks
+
+    @property
+    def no_card_beside(self) -> bool:
+        """The same of its interfaces."""
+        return self.limits is Obstacle.NO_RIGHT and self.record.has_limited_cards
+
 
 @dataclass(frozen=True, slots=True)
 class ConsoleFacts:

@@ -32,6 +32,7 @@ class Obstacle(StrEnum):
     NOT_SUPPORTED = "not-supported"
     TEMPLATE = "template"
     LIMITED = "limited"
+    LIMITED_BESIDE = "limited-beside"
     NO_TEMPLATE = "no-template"
     HOST_AWAY = "host-away"
     MAINTENANCE = "maintenance"

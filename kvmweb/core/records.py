@@ -211,6 +211,16 @@ class GuestRecord:
         return self.stored_interfaces if self.has_pending_changes else self.interfaces
 
     @property
+    def has_limited_disks(self) -> bool:
+        """One at least is, now or at the next start."""
+        return any(it.limits for it in (*self.disks, *self.next_disks))
+
+    @property
+    def has_limited_cards(self) -> bool:
+        """One interface at least is, now or at the next start."""
+        return any(it.is_limited for it in (*self.interfaces, *self.next_interfaces))
+
+    @property
     def next_tuning(self) -> Tuning:
         """As it will be at the next start."""
         return self.stored_tuning or self.tuning

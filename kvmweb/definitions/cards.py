@@ -11,7 +11,7 @@ from lxml import etree
 
 from kvmweb.core import errors
 from kvmweb.core.cards import CardChange
-from kvmweb.core.networks import Flow
+from kvmweb.core.networks import UNLIMITED, Flow
 from kvmweb.core.specs import InterfaceSpec
 from kvmweb.definitions import elements, network_edits, networks
 from kvmweb.definitions.elements import Element, attribute
@@ -72,6 +72,12 @@ def limits(xml: str, mac: str) -> tuple[Flow, Flow]:
     card = _of(elements.parse(xml), mac)
     inbound, outbound = card.find("bandwidth/inbound"), card.find("bandwidth/outbound")
     return networks.flow(inbound), networks.flow(outbound)
+
+
+def has_limited(xml: str) -> bool:
+    """Whether an interface of this definition is."""
+    flows = elements.parse(xml).iterfind("devices/interface/bandwidth/*")
+    return any(networks.flow(it) != UNLIMITED for it in flows)
 
 
 def look(xml: str, mac: str) -> tuple[object, ...]:

@@ -14,6 +14,11 @@ def read(disk: Element) -> DiskLimits:
     return DiskLimits(**{it: number(text(disk, f"iotune/{it}_sec")) for it in DiskLimits.__slots__})
 
 
+def has_any(xml: str) -> bool:
+    """Whether a disk of this definition is limited."""
+    return any(read(disk) != DiskLimits() for disk in elements.parse(xml).findall("devices/disk"))
+
+
 def edit(xml: str, target: str, wanted: DiskLimits) -> str:
     """The whole definition with this disk so limited; bursts and groups stay.
 

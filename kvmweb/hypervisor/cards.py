@@ -20,10 +20,16 @@ from kvmweb.hypervisor.changing import LIVE, NEXT, NOW, SAME
 
 
 def attach(
-    connection: libvirt.virConnect, uuid: str, *, spec: dict[str, Any], definition_hash: str = ""
+    connection: libvirt.virConnect,
+    uuid: str,
+    *,
+    spec: dict[str, Any],
+    definition_hash: str = "",
+    beside_limited: bool = True,
 ) -> str:
     """Give the guest an interface; `now`, or `next` where it has no free slot while it runs.
 
+    beside_limited: also to a guest with limited interfaces.
     Raises: Conflict, Exists for a MAC that it has already, and what libvirt says.
     """
     domain = changing.seen(connection, uuid, definition_hash)
@@ -31,6 +37,8 @@ def attach(
     with faults.translated():
         if any(wanted.mac in xml.macs(text) for text in changing.texts(domain) if text):
             raise errors.Exists(name=wanted.mac)
+        if not beside_limited and any(xml.has_limited(it) for it in changing.texts(domain) if it):
+            raise errors.Conflict("an interface of it is limited by now")
         return changing.plug(domain, xml.build(wanted))
 
 

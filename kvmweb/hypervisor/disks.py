@@ -31,17 +31,21 @@ def attach(
     device: str = "disk",
     is_readonly: bool = False,
     is_raw: bool = False,
+    beside_limited: bool = True,
 ) -> dict[str, str]:
     """uuid: of the guest. Live while it runs, and in what is stored: its `target`, and `when`.
 
-    is_raw: whatever its content looks like, it is read as raw. Raises: Busy (users), NotSupported,
-    Invalid, NotFound.
+    is_raw: whatever its content looks like, it is read as raw.
+    beside_limited: also to a guest with limited disks.
+    Raises: Busy (users), Conflict, NotSupported, Invalid, NotFound.
     """
     if bus not in BUSES or device not in ("disk", "cdrom"):
         raise errors.Invalid("no such bus or device")
     domain = actions.find(connection, uuid)
     found = volume_acts.find(connection, pool, volume)
     with pools.translated():
+        if not beside_limited and any(disk_limits.has_any(it) for it in _definitions(domain)):
+            raise errors.Conflict("a disk of it is limited by now")
         if not is_readonly and device == "disk":
             volume_acts.refuse_while_used(connection, pool, found)
         target = xml.free_target(_definitions(domain), bus)

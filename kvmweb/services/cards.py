@@ -78,9 +78,11 @@ def attach(
     """Its MAC, and `now`, or `next` where the running guest has no free slot.
 
     place: a key of `places`. mode: of macvtap, for a device of the host. mac: empty makes one.
-    Raises: Invalid (fields), Conflict, HostDown.
+    Raises: Denied (its interfaces are limited), Invalid (fields), Conflict, HostDown.
     """
     present.reachable(ref)
+    record = present.record(present.guest(ref))
+    is_free = rights.judged_beside(actor, ref, is_limited=record.has_limited_cards)
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong)
     mac = _mac(actor, ref, mac, wrong) if mac else _free(ref.host)
@@ -95,7 +97,7 @@ def attach(
     audit.running().detail.update(mac=mac, connected_to=f"{found.type} {found.source}")
     when = client.call(
         ref.host, "guest.attach_card", uuid=ref.id, spec=wire.to_plain(spec),
-        definition_hash=definition_hash,
+        definition_hash=definition_hash, beside_limited=is_free,
     )  # fmt: skip
     return mac, str(when)
 

@@ -120,7 +120,8 @@ def create(
 ) -> Attached:
     """Make a volume and give it to the guest; it is taken back when the guest cannot have it.
 
-    pool: UUID. Raises: Invalid (fields), Exists, Conflict, HostDown, and what libvirt says.
+    pool: UUID. Raises: Invalid (fields), Denied (its disks are limited), Exists, Conflict,
+    HostDown, and what libvirt says.
     """
     templates.require_none(ref)
     present.reachable(ref)
@@ -130,12 +131,15 @@ def create(
         raise Invalid(fields={"pool": _("Choose a pool that you may make volumes in.")})
     if bus not in volume_attach.BUSES:
         raise Invalid(fields={"bus": _("Choose one of the list.")})
+    record = present.record(present.guest(ref))
+    is_free = limits.judged_beside(actor, ref, is_limited=record.has_limited_disks)
     volume_acts.create(actor, place, volume_acts.Wanted(name, capacity, image_format))
     audit.running().detail.update(volume=name, pool=str(place), capacity=capacity)
     try:
         found = client.call(
-            ref.host, "guest.attach_disk", uuid=ref.id, pool=pool, volume=name, bus=bus
-        )
+            ref.host, "guest.attach_disk", uuid=ref.id, pool=pool, volume=name, bus=bus,
+            beside_limited=is_free,
+        )  # fmt: skip
     except Problem:
         client.call(ref.host, "volume.delete", uuid=pool, name=name)
         raise

@@ -13,6 +13,8 @@ from kvmweb.inventory import models as mirror
 from kvmweb.services import (
     audit,
     image_locks,
+    limits,
+    present,
     sight,
     templates,
     volume_reach,
@@ -47,8 +49,9 @@ def attach(
 ) -> Attached:
     """ref: of the pool. Now where the guest has a free slot, and at its next start.
 
-    Raises: NotFound, Denied for a guest that the actor may not change, Busy with the users, or
-    while the image is still coming in, Invalid for one that reads what the actor may not use.
+    Raises: NotFound, Denied for a guest that the actor may not change, or with limited disks, Busy
+    with the users, or while the image is still coming in, Conflict, Invalid for one that reads what
+    the actor may not use.
     Source: virDomainAttachDeviceFlags, live and config.
     """
     row = volumes.show(actor, ref, volume)
@@ -60,6 +63,8 @@ def attach(
     templates.require_none(guest)
     if bus not in BUSES or device not in ("disk", "cdrom"):
         raise Invalid("no such bus or device")
+    record = present.record(present.guest(guest))
+    is_free = limits.judged_beside(actor, guest, is_limited=record.has_limited_disks)
     held = volumes.volume_row(ref, volume)
     volume_users.refuse_kept(actor, volumes.pool_row(ref), held)
     volume_reach.require(actor, ref, held, "volume.attach")
@@ -67,6 +72,6 @@ def attach(
     found = client.call(
         ref.host, "guest.attach_disk", uuid=guest.id, pool=ref.id, volume=row.record.name,
         bus="sata" if device == "cdrom" else bus, device=device, is_readonly=is_readonly,
-        is_raw=row.forged,
+        is_raw=row.forged, beside_limited=is_free,
     )  # fmt: skip
     return Attached(found["target"], found["when"])

@@ -183,6 +183,16 @@ class GuestPage:
         return messages.obstacle(Offer("guest.limits", Obstacle.LIMITED)) if is_denied else ""
 
     @property
+    def no_more_disks(self) -> str:
+        """Why none can be added; empty when one can."""
+        return self.no_disks or _beside(is_denied=self.details.no_disk_beside)
+
+    @property
+    def no_more_cards(self) -> str:
+        """Why no interface can be added; empty when one can."""
+        return self.no_edit or _beside(is_denied=self.details.no_card_beside)
+
+    @property
     def no_inside(self) -> str:
         """Why nobody can look inside its disks now; empty when one can."""
         return messages.obstacle(Offer("guest.inspect", self.details.inside))
@@ -224,6 +234,10 @@ class GuestPage:
     def started_at(self) -> float | None:
         """When its process began; None while it is off."""
         return self.record.started_at if self.record.state.is_active else None
+
+
+def _beside(*, is_denied: bool) -> str:
+    return messages.obstacle(Offer("guest.limits", Obstacle.LIMITED_BESIDE)) if is_denied else ""
 
 
 def page(details: GuestDetails) -> GuestPage:

@@ -153,6 +153,10 @@ OBSTACLES: dict[str, Text] = {
     offers.Obstacle.LIMITED: _(
         "It is limited, and taking it away would lift that. Ask an administrator."
     ),
+    offers.Obstacle.LIMITED_BESIDE: _(
+        "What it has of this sort is limited, and one more without a limit would go round that. Ask"
+        " an administrator."
+    ),
     offers.Obstacle.NO_TEMPLATE: _("It is no template."),
     offers.Obstacle.HOST_AWAY: _("The host is not answering."),
     offers.Obstacle.MAINTENANCE: _("The host is in maintenance: no guest starts there."),

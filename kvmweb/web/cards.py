@@ -121,6 +121,7 @@ def add(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
             "command": device_commands.attach_card(details),
         },
         name="card-add",
+        is_possible=not details.no_card_beside,
     )
     return guest_dialogs.answer(request, details, asked)
 

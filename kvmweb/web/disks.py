@@ -66,6 +66,7 @@ def add(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         },
         name="disk-add",
         retry=_taken,
+        is_possible=not details.no_disk_beside,
     )
     return guest_dialogs.answer(request, details, asked)
 

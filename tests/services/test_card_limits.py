@@ -103,6 +103,9 @@ def test_who_may_not_limit_neither_sets_nor_lifts_it_nor_takes_the_interface_awa
         assert denied.value.context["verb"] == "guest.limits"
     with pytest.raises(Denied):
         cards.detach(creator, ref, mac)
+    with pytest.raises(Denied):
+        cards.attach(creator, ref, place=f"network:{shop.network}")
+    assert cards.attach(admin, ref, place=f"network:{shop.network}")[1] == "now"
     place = f"network:{shop.network}"
     assert (
         cards.edit(creator, ref, mac, place=place, limits=CardLimits(mtu=0, inbound=FAST)) == "now"
@@ -120,6 +123,8 @@ def test_a_limit_that_came_meanwhile_stays(
     assert cards.edit(admin, ref, mac, limits=CardLimits(inbound=FAST)) == "now"
     with pytest.raises(Conflict):
         cards.detach(creator, ref, mac)
+    with pytest.raises(Conflict):
+        cards.attach(creator, ref, place=f"network:{shop.network}")
     assert "average='1000'" in stored(shop, ref)
 
 

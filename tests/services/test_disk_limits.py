@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.disk_edits import DiskChange, DiskLimits
 from kvmweb.core.errors import Conflict, Denied, Invalid
@@ -65,12 +66,18 @@ def test_who_may_change_the_disk_neither_lifts_its_limit_nor_detaches_it(
     shop: Workshop, admin: Actor, editor: Actor
 ) -> None:
     ref = guest(shop, disk="held.qcow2")
+    shop.disk("second.qcow2")
+    second = refs.volume_id(shop.pool, "second.qcow2")
+    verbs = ("guest.view", "guest.disks", "pool.view", "volume.attach", "volume.create")
+    filler = custom("filler", *verbs)
     snapshots.take(editor, ref, name="before")
     shop.see(lambda: bool(shop.record(ref).snapshot_tree))
     wanted = DiskLimits(total_iops=100)
     assert disk_limits.limit(admin, ref, "vda", wanted) == "now"
     with pytest.raises(Conflict):  # the mirror does not know of the limit yet
         disks.detach(editor, ref, "vda")
+    with pytest.raises(Conflict):
+        disks.create(filler, ref, pool=shop.pool, name="third.qcow2", capacity=MIB)
     shop.see(lambda: shop.record(ref).disks[0].limits == wanted.kept())
     with pytest.raises(Denied):
         disk_limits.limit(editor, ref, "vda", DiskLimits())
@@ -79,11 +86,21 @@ def test_who_may_change_the_disk_neither_lifts_its_limit_nor_detaches_it(
     assert denied.value.context["verb"] == "guest.limits"
     with pytest.raises(Denied):
         snapshots.revert(editor, ref, "before")
+    for add in (
+        lambda: disks.attach(filler, ref, volume=second),
+        lambda: disks.create(filler, ref, pool=shop.pool, name="third.qcow2", capacity=MIB),
+    ):
+        with pytest.raises(Denied) as denied:
+            add()
+        assert denied.value.context["verb"] == "guest.limits"
+    assert set(shop.volumes()) == {"held.qcow2", "second.qcow2"}
     assert disks.edit(editor, ref, "vda", DiskChange(cache="none")) == "now"
     assert "<total_iops_sec>100<" in dumped(shop, ref)
     warden = custom("warden", "guest.view", "guest.limits")
     assert disk_limits.limit(warden, ref, "vda", DiskLimits()) == "now"
     shop.see(lambda: not shop.record(ref).disks[0].limits)
+    assert disks.attach(filler, ref, volume=second).target == "vdb"
+    shop.see(lambda: len(shop.record(ref).disks) == 2)
     assert disks.detach(editor, ref, "vda").when == "now"
 
 
