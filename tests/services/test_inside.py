@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kvmweb.core import refs
 from kvmweb.core.actors import Actor
+from kvmweb.core.connections import Keys
 from kvmweb.core.errors import (
     Busy,
     Denied,
@@ -22,15 +25,20 @@ from kvmweb.core.inside import Choice, LookState, Place
 from kvmweb.core.offers import Obstacle
 from kvmweb.core.records import DiskRecord, GuestState
 from kvmweb.core.refs import Ref
+from kvmweb.hub import keyrings
 from kvmweb.hub.mirror import Writer
 from kvmweb.services import inside, volumes
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, RightsEpoch
+from tests.hostworker.test_inside import received
 from tests.hub import plain
 from tests.lab import disks
+from tests.lab.doors import SSH_PORT, Sshd, has_sshd
+from tests.lab.host import LabHost
 from tests.services.stage import held, mirrored, person
 from tests.services.workshop import IMAGES, Workshop, wait_for
 
 pytestmark = pytest.mark.django_db
+STARTS_S = 240
 DISK = DiskRecord("vda", "virtio", "disk", "/images/a", "qcow2")
 
 
@@ -239,6 +247,52 @@ def test_looks_are_begun_counted_ended_and_written_down(shop: Workshop, admin: A
         ("volume.inspect", "ok", "two.qcow2"),
     ]
     shop.lab.virsh("destroy", guest.id)
+
+
+@pytest.fixture
+def afar(lab: LabHost, run_folder: Path, tmp_path: Path) -> Iterator[Workshop]:
+    """The lab's host as one that is reached by ssh, with the portal's own key."""
+    key = tmp_path / "key"
+    disks.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+    door = Sshd(lab).start()
+    try:
+        door.authorize(key.with_suffix(".pub").read_text())
+        theirs = (door.folder / "host_key.pub").read_text()
+        keys = Keys(ssh_key=key.read_text(), known_hosts=f"[{lab.address}]:{SSH_PORT} {theirs}")
+        uri = f"qemu+ssh://root@{lab.address}:{SSH_PORT}/system"
+        with Workshop(lab, keyrings.lay_out(tmp_path / "keys", uri, keys)) as found:
+            yield found
+    finally:
+        door.stop()
+
+
+@pytest.mark.lab
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(bool(disks.why_not_inside()), reason=disks.why_not_inside())
+@pytest.mark.skipif(not has_sshd(), reason="needs openssh-server")
+def test_a_disk_on_a_host_that_is_reached_by_ssh_is_looked_into(
+    afar: Workshop, admin: Actor, tmp_path: Path
+) -> None:
+    """The worker cannot open the image itself: all of it comes through libvirt's streams."""
+    image = afar.folder / "far.qcow2"
+    disks.run("qemu-img", "convert", "-O", "qcow2", str(disks.filled(tmp_path)), str(image))
+    before = image.read_bytes()
+    afar.see_volume("far.qcow2")
+    guest = afar.define("far", disk=f"{IMAGES}/far.qcow2", kernel=False)
+    afar.see(lambda: len(afar.record(guest).disks) == 1)
+    place = inside.of_guest(admin, guest, "vda")
+    inside.begin(admin, place)
+    wait_for(
+        lambda: state(admin, place).state is not LookState.STARTING, "it did not start", STARTS_S
+    )
+    shown = inside.show(admin, place, Choice("/dev/sda1", "/etc"))
+    assert shown.look.state is LookState.READY, shown
+    assert shown.folder is not None
+    assert "hostname" in [entry.name for entry in shown.folder.entries]
+    line = inside.open_(admin, place, "/dev/sda1", "/etc/hostname", 0, 7)
+    assert received(line) == b"inside\n"
+    inside.end(admin, place)
+    assert image.read_bytes() == before
 
 
 def state(actor: Actor, place: Place) -> Any:

@@ -29,10 +29,14 @@ IMAGES = "/var/lib/libvirt/images"
 
 
 class Workshop:
-    """Host `east` is the lab, empty before and after. pool, network: the UUIDs of `default`."""
+    """Host `east` is the lab, empty before and after. pool, network: the UUIDs of `default`.
 
-    def __init__(self, lab: LabHost) -> None:
+    uri: how it is reached where not by its own socket.
+    """
+
+    def __init__(self, lab: LabHost, uri: str = "") -> None:
         self.lab = lab
+        self.uri = uri or lab.uri
         self.folder = lab.folder / "lib/images"
         self.pool = lab.virsh("pool-uuid", "default")
         self.network = lab.virsh("net-uuid", "default")
@@ -49,7 +53,7 @@ class Workshop:
     def start(self) -> None:
         """A worker of the host; the one before, if any, must be gone."""
         socket = settings.KVMWEB_RUN_DIR / f"{KEY}.sock"
-        command = [sys.executable, "-m", "kvmweb.hostworker", "--host", KEY, "--uri", self.lab.uri]
+        command = [sys.executable, "-m", "kvmweb.hostworker", "--host", KEY, "--uri", self.uri]
         worker_end, self._our_end = os.pipe()
         command += ["--socket", str(socket), "--log-level", "error", "--parent-fd", str(worker_end)]
         self._process = subprocess.Popen(command, cwd=REPOSITORY, pass_fds=(worker_end,))
@@ -82,7 +86,7 @@ class Workshop:
 
     def sync(self) -> None:
         """Bring the mirror to what the worker knows now."""
-        Host.objects.get_or_create(key=KEY, defaults={"name": "East", "uri": self.lab.uri})
+        Host.objects.get_or_create(key=KEY, defaults={"name": "East", "uri": self.uri})
         writer = Writer(KEY, "workshop")
         writer.open()
         writer.apply(asyncio.run(self._frames()))
