@@ -1,11 +1,14 @@
 """Devices and folders of a host that a guest may be given, for who has the right to.
 
 Chosen from what the host says it has, never typed. A device that another running guest has is
-refused; folders lie below places that an administrator allowed for that.
+refused, and so is a SCSI device whose disk such a guest or a started pool has. What else the host
+does with a disk (mounted, swap, a volume group of its own) libvirt does not tell. Folders lie below
+places that an administrator allowed for that.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -39,15 +42,13 @@ def devices(actor: Actor, ref: Ref, source: str) -> list[HostChoice]:
     found = _records(ref.host)
     kind = DeviceKind(source)
     holders = _holders(ref.host)
-    carried: dict[str, list[str]] = defaultdict(list)
+    carried: dict[str, list[DeviceRecord]] = defaultdict(list)
     for record in found:
         if record.kind in (DeviceKind.NET, DeviceKind.DISK) and record.address:
-            carried[record.parent].append(record.address)
+            carried[record.parent].append(record)
     return [
-        _choice(
-            actor, ref, record, key, holders, tuple(carried.get(record.name, ())),
-            _name(record, found),
-        )
+        _choice(actor, ref, record, key, holders, carried.get(record.name, ()),
+                _name(record, found))
         for record in found
         if record.kind is kind and not _is_plumbing(record)
         for key in (_key(record, found),)
@@ -170,9 +171,10 @@ def _name(record: DeviceRecord, found: Iterable[DeviceRecord]) -> str:
 def _holders(host: str) -> Holders:
     found: Holders = defaultdict(list)
     rows = mirror.Guest.objects.filter(host=host, is_gone__in=[False]).order_by("name_fold")
-    fields = ("uuid", "name", "state", "record__host_devices")
-    for uuid, name, state, keys in rows.values_list(*fields):
-        for key in keys or ():
+    fields = ("uuid", "name", "state", "record__host_devices", "record__disks")
+    for uuid, name, state, keys, disks in rows.values_list(*fields):
+        blocks = (disk["source"] for disk in disks or () if disk["source"].startswith("/dev/"))
+        for key in (*(keys or ()), *(f"block:{path}" for path in blocks)):
             ref = Ref(mirror.Guest.kind, host, uuid)
             found[key].append((ref, name, GuestState(state).is_active))
     return found
@@ -184,10 +186,12 @@ def _choice(
     record: DeviceRecord,
     key: str,
     holders: Holders,
-    carries: tuple[str, ...],
+    carries: Sequence[DeviceRecord],
     called: str,
 ) -> HostChoice:
-    having = list(dict.fromkeys(one for name in record.keys for one in holders.get(name, ())))
+    disks = [it for it in carries if record.kind is DeviceKind.SCSI and it.kind is DeviceKind.DISK]
+    names = [name for it in (record, *disks) for name in it.keys]
+    having = list(dict.fromkeys(one for name in names for one in holders.get(name, ())))
     users = [User(other, name) if judge.can_see(actor, other) else User(None, "")
              for other, name, _is_active in having]  # fmt: skip
     running = [name if judge.can_see(actor, other) else _("a guest that you do not see")
@@ -202,4 +206,23 @@ def _choice(
             "The host has no IOMMU switched on (VT-d or AMD-Vi in its firmware, intel_iommu=on in"
             " its kernel's arguments): no PCI device can be given to a guest."
         )
-    return HostChoice(key, called, record.address, tuple(users), carries, refusal)
+    elif pool := _pool_of(ref.host, disks):
+        name = pool.name if judge.can_see(actor, pool.ref) else _("a pool that you do not see")
+        refusal = _("In use by the pool %(name)s, which is started.") % {"name": name}
+    places = tuple(it.address for it in carries)
+    return HostChoice(key, called, record.address, tuple(users), places, refusal)
+
+
+def _pool_of(host: str, disks: Sequence[DeviceRecord]) -> mirror.Pool | None:
+    """The started pool that lies on one of these disks, or on a partition of it."""
+    whole = [name.removeprefix("block:") for it in disks for name in it.keys]
+    if not whole:
+        return None
+    part = re.compile(rf"(?:{'|'.join(map(re.escape, whole))})(?:p?[0-9]+|-part[0-9]+)?")
+    rows = mirror.Pool.objects.filter(host=host, is_gone__in=[False], record__is_active=True)
+    started = rows.filter(record__source__startswith="/dev/").order_by("name_fold")
+    return next((row for row in started if _is_on(part, row.record["source"])), None)
+
+
+def _is_on(part: re.Pattern[str], source: str) -> bool:
+    return any(part.fullmatch(device) for device in source.split(", "))

@@ -10,11 +10,11 @@ from kvmweb.core.bins import BinMark
 from kvmweb.core.devices import DeviceKind, DeviceRecord
 from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.hardware import Outcome, Refusal, When
-from kvmweb.core.records import GuestState
+from kvmweb.core.records import DiskRecord, GuestState
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import guest_page, hardware, passthrough, pool_roots
-from tests.services.stage import mirrored, person
+from tests.services.stage import held, mirrored, person
 from tests.services.test_devices import device, told
 from tests.services.test_hardware import dumped, key, lacking, lines, see
 from tests.services.workshop import Workshop
@@ -75,6 +75,30 @@ def test_a_scsi_device_is_called_as_the_disk_that_it_is(admin: Actor) -> None:
     assert [(it.key, it.name, it.carries) for it in found] == [
         ("scsi:2:0:0:0", "Dell MD3200", ("/dev/sdb",)), ("scsi:2:0:1:0", "tape", ()),
     ]  # fmt: skip
+
+
+def lun(number: int, name: str) -> tuple[DeviceRecord, DeviceRecord]:
+    keys = (f"block:/dev/{name}", f"block:/dev/disk/by-id/wwn-{name}")
+    return (
+        device(f"scsi_{name}", DeviceKind.SCSI, f"2:0:0:{number}", product="disk"),
+        device(name, DeviceKind.DISK, f"/dev/{name}", parent=f"scsi_{name}", keys=keys),
+    )
+
+
+def test_a_scsi_device_whose_disk_a_guest_or_a_pool_has_is_refused(admin: Actor) -> None:
+    """The host's own mounts are not told by libvirt; what libvirt itself uses is."""
+    mirrored(1)
+    told(*(one for number, name in enumerate(("sdb", "sdc", "sdd")) for one in lun(number, name)))
+    disk = DiskRecord("vda", "virtio", "disk", "/dev/disk/by-id/wwn-sdb", "raw")
+    mirrored(2, disks=(disk,), state=GuestState.RUNNING)
+    held(1, name="backup", type="fs", source="/dev/sdc1")
+    found = refusals(admin, 1, "scsi")
+    assert "guest2" in found["scsi:2:0:0:0"]
+    assert "backup" in found["scsi:2:0:0:1"]
+    assert found["scsi:2:0:0:2"] == ""
+    mirrored(2, disks=(disk,), state=GuestState.SHUT_OFF)
+    held(1, name="backup", type="fs", source="/dev/sdc1", is_active=False)
+    assert set(refusals(admin, 1, "scsi").values()) == {""}
 
 
 def test_a_usb_device_is_named_by_its_maker_where_there_is_one_such(admin: Actor) -> None:
