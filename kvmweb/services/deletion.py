@@ -39,7 +39,7 @@ from kvmweb.services.guard import guarded, internal
 from kvmweb.services.works import Arguments, Work, carries
 from kvmweb.store.models import Host
 
-VERB = "guest.delete"
+VERB = deletion_end.VERB
 OFF_S = 60.0
 FORGET_S = 60.0
 

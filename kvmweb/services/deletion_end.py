@@ -19,12 +19,13 @@ from kvmweb.core.refs import Ref
 from kvmweb.core.topics import Notice
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
-from kvmweb.services import audit, holders, works
+from kvmweb.services import audit, holders, projects, works
 from kvmweb.services.marks import internal
 from kvmweb.services.works import Step, Work, undoes
 from kvmweb.store.models import Job
 
 FINISH = "guest.finish_purge"
+VERB = "guest.delete"
 VOLUME_S = 600.0
 
 Volume = dict[str, str]
@@ -89,15 +90,15 @@ def drop(actor: Actor, ref: Ref, pool: str, name: str, identity: str | None = No
 
 @undoes(FINISH)
 def _finish(*, host: str, volumes: list[Volume], guest: str, job: str) -> None:
-    """As far as who asked may do so now; without them nothing goes.
-
-    While the guest is there nothing is taken from it: who asks again begins anew.
+    """As far as who asked may do so now: delete the guest, and its volumes; without them nothing
+    goes. While the guest is there nothing is taken from it: who asks again begins anew.
     """
     row = Job.objects.filter(pk=UUID(job)).first()
     if row is None or _is_there(host, guest):
         return
     actor, ref = works.asker(row), refs.guest(host, guest)
     ended = [(it["name"], _kept(actor, ref, it)) for it in volumes]
+    projects.forget(ref)
     if row.state != JobState.RUNNING:
         _tell(row, ended)
 
@@ -114,6 +115,9 @@ def _is_there(host: str, uuid: str) -> bool:
 
 def _kept(actor: Actor, ref: Ref, volume: Volume) -> Problem | None:
     """What keeps it where it cannot go. Raises HostDown: then it is tried again."""
+    if not judge.can(actor, VERB, ref):
+        audit.note(actor, VERB, ref, outcome=Denied.code, volume=volume["name"])
+        return Denied(verb=VERB, ref=str(ref))
     try:
         drop(actor, ref, volume["pool"], volume["name"], volume.get("identity", ""))
     except HostDown:

@@ -283,7 +283,7 @@ def test_a_volume_is_attached_to_a_running_guest_now_and_for_later_and_to_no_sec
     wait_for(lambda: any(it["source"] == path for it in heard.guest(uuid)["disks"]), 10)
     with pytest.raises(errors.Busy) as refused:
         worker.call("guest.attach_disk", uuid=other, **asked)
-    assert refused.value.context["users"] == "taker"
+    assert refused.value.context["holders"] == f"{uuid} taker"
     make(worker, pool, "b.iso", image_format="raw")
     shared = {"pool": pool, "volume": "b.iso", "device": "cdrom", "bus": "sata"}
     given = worker.call("guest.attach_disk", uuid=other, is_readonly=True, **shared)

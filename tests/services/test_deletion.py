@@ -271,7 +271,7 @@ def test_a_disk_that_was_made_anew_under_its_name_is_another_and_stays(
     assert shop.volumes() == ["one.qcow2"]
 
 
-@pytest.mark.parametrize("loss", ["right", "account"])
+@pytest.mark.parametrize("loss", ["rights", "verb", "account"])
 def test_who_may_not_delete_any_more_when_it_goes_on_deletes_nothing(
     shop: Workshop, admin: Actor, doomed: Ref, monkeypatch: pytest.MonkeyPatch, loss: str
 ) -> None:
@@ -279,8 +279,11 @@ def test_who_may_not_delete_any_more_when_it_goes_on_deletes_nothing(
     job = deletion.delete(other, doomed, volumes=proposed(other, doomed), for_good=True)
     lost(monkeypatch, job, "volume.delete", shop.kill)
     assert shop.lab.virsh("list", "--all", "--name") == ""
-    if loss == "right":
-        Grant.objects.filter(person_id=other.person_id).delete()
+    grants = Grant.objects.filter(person_id=other.person_id)
+    if loss == "rights":
+        grants.delete()
+    elif loss == "verb":
+        grants.update(role="storage-admin")
     else:
         Person.objects.filter(pk=other.person_id).update(is_active=False)
     RightsEpoch.advance()
