@@ -154,8 +154,8 @@ OBSTACLES: dict[str, Text] = {
         "It is limited, and taking it away would lift that. Ask an administrator."
     ),
     offers.Obstacle.LIMITED_BESIDE: _(
-        "What it has of this sort is limited, and one more without a limit would go round that. Ask"
-        " an administrator."
+        "A device of this kind is limited already, and another without a limit would get around"
+        " that. Ask an administrator."
     ),
     offers.Obstacle.NO_TEMPLATE: _("It is no template."),
     offers.Obstacle.HOST_AWAY: _("The host is not answering."),

@@ -270,7 +270,7 @@ def test_a_volume_that_a_running_guest_has_is_refused(shown: Shown) -> None:
     try:
         with pytest.raises(errors.Busy) as refused:
             shown.begin(name="second.qcow2")
-        assert refused.value.context["users"] == "uses"
+        assert refused.value.context["holders"] == f"{uuid} uses"
     finally:
         shown.lab.forget(uuid)
 
