@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from kvmweb.core import refs
 from kvmweb.core.details import Asked, GuestDetails, GuestUse, HostLine
+from kvmweb.core.networks import Flow
 from kvmweb.core.offers import Obstacle, Offer
-from kvmweb.core.records import GuestState, HostState
+from kvmweb.core.records import DiskRecord, GuestState, HostState, InterfaceRecord
 from kvmweb.services.power import TABLE
 from kvmweb.ui import guest_page, sparklines, xml_text
 from tests.hub import plain
@@ -139,3 +140,17 @@ def test_xml_is_coloured_by_what_it_is() -> None:
         ("tag", "<a"), ("", " "), ("name", "b"), ("", "="), ("value", "'1'"), ("tag", ">"),
         ("", "c='d'"), ("tag", "</a"), ("tag", ">"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "is_free"), [(Obstacle.NONE, True), (Obstacle.NO_RIGHT, False)])
+def test_none_is_added_beside_a_limited_device_by_who_may_not_limit(
+    right: Obstacle, is_free: bool
+) -> None:
+    limited = DiskRecord("vda", "virtio", "disk", "/a", "raw", limits=("total_iops=100",))
+    page = guest_page.page(details(limits=right, disks=Obstacle.NONE, record={"disks": (limited,)}))
+    assert (page.no_more_disks == "", page.no_more_cards) == (is_free, "")
+    card = InterfaceRecord("52:54:00:00:00:01", "network", "default", "virtio", inbound=Flow(100))
+    page = guest_page.page(
+        details(limits=right, disks=Obstacle.NONE, record={"interfaces": (card,)})
+    )
+    assert (page.no_more_disks, page.no_more_cards == "") == ("", is_free)
