@@ -1,4 +1,5 @@
 // The frame's behaviour, loaded by every page.
+import * as answers from "./answers.js";
 import * as dialogs from "./dialogs.js";
 import * as doing from "./doing.js";
 import * as keys from "./keys.js";
@@ -12,6 +13,7 @@ import * as strength from "./strength.js";
 import * as toasts from "./toasts.js";
 
 live.start();
+answers.start();
 order.start();
 doing.start();
 dialogs.start();

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.portal import Portal
 from tests.lab.host import LabHost
@@ -137,6 +137,22 @@ def test_a_description_is_written_from_a_dialog(
     expect(page.locator(".guest-head")).to_contain_text("<b>Shop</b>")
     expect(page.locator(".chip", has_text="网站")).to_be_visible()
     assert lab.virsh("desc", "note01", "--title") == "<b>Shop</b>"
+
+
+def test_what_came_of_an_act_is_told_although_its_dialog_was_closed_meanwhile(
+    portal: Portal, busybox_guest: Callable[..., str], sign_in: Callable[..., Page]
+) -> None:
+    page = the_guest(sign_in("ada"), portal, busybox_guest("note02"))
+    page.locator("article", has_text="Description").get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog")
+    held: list[Route] = []
+    page.route("**/describe/", lambda route: held.append(route))
+    with page.expect_request("**/describe/"):
+        dialog.get_by_role("button", name="Save").click()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator("#toasts")).to_contain_text("The description was saved.")
 
 
 def test_a_host_away_greys_the_page_and_comes_back(
