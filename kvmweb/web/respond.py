@@ -20,6 +20,8 @@ from kvmweb.services import sight
 from kvmweb.ui import fragments, messages
 
 V = TypeVar("V", bound=Callable[..., HttpResponse])
+FRAME_ALONE = "/-/"
+"""For the live wire, the address of a page that shows nothing of what its own address names."""
 
 
 def open_door(reason: str) -> Callable[[V], V]:
@@ -174,7 +176,7 @@ def problem(
             fragments.answer([shown]), status=error.http_status, headers={"HX-Reswap": "none"}
         )
     base = "base.html" if actor else "base_plain.html"
-    context = {"said": said, "code": error.code, "base": base}
+    context = {"said": said, "code": error.code, "base": base, "live_path": FRAME_ALONE}
     return render(request, "errors/problem.html", context, status=error.http_status)
 
 

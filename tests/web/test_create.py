@@ -136,7 +136,9 @@ def test_rows_come_and_go_without_a_script() -> None:
 def test_who_may_not_create_is_told_which_right_is_missing() -> None:
     stage()
     client = enter("operator")
-    assert client.get(PAGE, secure=True).status_code == 403
+    answer = client.get(PAGE, secure=True)
+    assert answer.status_code == 403
+    assert "?page=/-/&amp;rev=" in text(answer), "news for a page that is not shown"
     page = text(client.get("/guests/", secure=True))
     assert "Create a guest" in page
     assert "/guests/create/" not in page
