@@ -79,9 +79,9 @@ def _machine(
     memory_max = max(wish.memory, wish.memory_max)
     limit = facts.vcpus_max if facts else 255
     if not 1 <= wish.vcpus <= limit:
-        faults["vcpus"] = _("1 to %(n)d.") % {"n": limit}
+        faults["vcpus"] = too_many(limit)
     elif vcpus_max > limit:
-        faults["vcpus_max"] = _("At most %(n)d.") % {"n": limit}
+        faults["vcpus_max"] = too_many(limit)
     _check_memory(wish.memory, memory_max, ground.record.memory, faults)
     if facts is None and ground.record.domains:
         faults["virt_type"] = _("This host does not offer that.")
@@ -210,3 +210,9 @@ def _about(size: int) -> str:
     """In GiB or MiB, rounded down."""
     gib = size / 1024**3
     return f"{gib:.1f} GiB" if gib >= 1 else f"{size // 1024**2} MiB"
+
+
+@open_to_all("a pure function")
+def too_many(limit: int) -> str:
+    """What is said of virtual CPUs beyond what QEMU of the host gives any guest."""
+    return _("A guest on this host can have 1 to %(n)d virtual CPUs.") % {"n": limit}

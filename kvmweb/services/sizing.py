@@ -10,7 +10,7 @@ from kvmweb.core.errors import Invalid
 from kvmweb.core.records import GuestRecord, HostRecord
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, present
+from kvmweb.services import audit, creation_plan, present
 from kvmweb.services.guard import guarded
 
 MEMORY_MIN = 32 * 1024**2
@@ -64,9 +64,11 @@ def _faults(wanted: dict[str, int], host: HostRecord) -> dict[str, str]:
     found: dict[str, str] = {}
     limit = max((facts.vcpus_max for facts in host.domains), default=255)
     if not 1 <= wanted["vcpus_max"] <= limit:
-        found["vcpus_max"] = _("1 to %(n)d.") % {"n": limit}
+        found["vcpus_max"] = creation_plan.too_many(limit)
     if not 1 <= wanted["vcpus"] <= wanted["vcpus_max"]:
-        found["vcpus"] = _("1 to %(n)d.") % {"n": wanted["vcpus_max"]}
+        found["vcpus"] = _(
+            "At least 1, and not more than “Virtual CPUs, at most” below, which is %(n)d."
+        ) % {"n": wanted["vcpus_max"]}
     if wanted["memory"] < MEMORY_MIN:
         found["memory"] = _("At least %(size)s.") % {"size": sizes.typed(MEMORY_MIN)}
     elif wanted["memory"] > wanted["memory_max"]:

@@ -85,22 +85,22 @@ def test_a_second_writer_gets_a_conflict(shop: Workshop, editor: Actor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("change", "field", "said"),
     [
-        ({"vcpus": 2}, "vcpus"),
-        ({"vcpus_max": 4000}, "vcpus_max"),
-        ({"memory": MIB}, "memory"),
-        ({"memory": 97 * MIB}, "memory"),
-        ({"memory_max": 2**50}, "memory_max"),
+        ({"vcpus": 2}, "vcpus", "“Virtual CPUs, at most”"),
+        ({"vcpus_max": 4000}, "vcpus_max", "A guest on this host"),
+        ({"memory": MIB}, "memory", "At least"),
+        ({"memory": 97 * MIB}, "memory", "the greatest value"),
+        ({"memory_max": 2**50}, "memory_max", "More than the host has"),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(
-    shop: Workshop, editor: Actor, change: dict[str, int], field: str
+    shop: Workshop, editor: Actor, change: dict[str, int], field: str, said: str
 ) -> None:
     ref = defined(shop)
     with pytest.raises(Invalid) as caught:
         sizing.resize(editor, ref, **{**SIZE, **change})
-    assert field in caught.value.fields
+    assert said in caught.value.fields[field]
 
 
 def test_who_may_not_edit_is_refused(shop: Workshop) -> None:
