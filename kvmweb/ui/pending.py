@@ -95,6 +95,8 @@ class Line:
     field: str
     now: str
     then: str
+    is_added: bool = False
+    is_removed: bool = False
 
 
 def lines(found: Iterable[PendingChange]) -> list[Line]:
@@ -106,9 +108,9 @@ def _line(change: PendingChange) -> Line:
     what = str(_WHATS.get(change.what) or _kind(change.what))
     subject = f"{what} {change.name}".strip()
     if change.field == "added":
-        return Line(subject, _("is added"), "", _said(change, change.then))
+        return Line(subject, _("is added"), "", _said(change, change.then), is_added=True)
     if change.field == "removed":
-        return Line(subject, _("is removed"), _said(change, change.now), "")
+        return Line(subject, _("is removed"), _said(change, change.now), "", is_removed=True)
     if change.field == "other":
         return Line(subject, _("differs"), "", "")
     if change.what in hardware_words.KINDS:
