@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.details import Asked, GuestDetails, GuestUse
 from kvmweb.core.offers import Obstacle, Offer
-from kvmweb.core.records import GuestRecord, GuestState
+from kvmweb.core.records import DiskRecord, GuestRecord, GuestState, InterfaceRecord
 from kvmweb.ui import (
     commands,
     controls,
     hardware,
+    in_effect,
     messages,
     pending,
     snapshots,
@@ -201,6 +202,16 @@ class GuestPage:
     def no_edit(self) -> str:
         """Why nothing else of it can be changed; empty when it can."""
         return self.by_verb["guest.resize"].reason if "guest.resize" in self.by_verb else ""
+
+    @property
+    def disks(self) -> list[in_effect.Row[DiskRecord]]:
+        """Its disks and drives, with what is so now."""
+        return in_effect.disks(self.record)
+
+    @property
+    def interfaces(self) -> list[in_effect.Row[InterfaceRecord]]:
+        """Its network interfaces, with what is so now."""
+        return in_effect.interfaces(self.record)
 
     @property
     def pending(self) -> list[pending.Line]:

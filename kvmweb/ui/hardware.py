@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from kvmweb.core.hardware import (
     Device,
@@ -21,17 +21,11 @@ from kvmweb.core.hardware import (
 )
 from kvmweb.core.hardware_kinds import KINDS, named
 from kvmweb.core.offers import Obstacle, Offer
-from kvmweb.ui import device_words, messages
+from kvmweb.ui import device_words, in_effect, messages
 from kvmweb.ui import hardware_words as words
 from kvmweb.ui.words import Text
 
 _ORDER = {kind.name: order for order, kind in enumerate(KINDS)}
-_WHEN: dict[When, tuple[Text, Text]] = {
-    When.NOW: ("", ""),
-    When.ADDED: (gettext_lazy("at the next start"), "info"),
-    When.CHANGED: (gettext_lazy("changes at the next start"), "info"),
-    When.REMOVED: (gettext_lazy("gone at the next start"), "warn"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +86,7 @@ def row(line: HardwareLine) -> Row:
     """One device."""
     device = line.pair.device
     said = words.kind(device.kind, device.tag)
-    when, tone = _WHEN[line.pair.when]
+    when, tone = in_effect.WORDS[line.pair.when]
     facts = _facts(line)
     return Row(
         key=device.key,

@@ -79,3 +79,5 @@ def test_what_waits_stands_in_a_card_and_a_conflict_keeps_what_was_typed(
     waiting = page.locator("article", has=page.get_by_role("heading", name="Pending changes"))
     expect(waiting).to_contain_text("e1000e", timeout=20_000)
     expect(waiting.get_by_role("button", name="Shut down and start")).to_be_visible()
+    cards = page.locator("article", has=page.get_by_role("heading", name="Network interfaces"))
+    expect(cards.get_by_role("row").last).to_contain_text("changes at the next start")
