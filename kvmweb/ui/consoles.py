@@ -112,6 +112,11 @@ class Card:
     data: dict[str, Any]
 
     @property
+    def hardware_url(self) -> str:
+        """Where a console is added."""
+        return f"{self.guest_url}#{self.ref.dom_id}-hardware"
+
+    @property
     def json(self) -> str:
         """The data as the card carries it."""
         return json.dumps(self.data, ensure_ascii=False)
@@ -150,6 +155,7 @@ def _data(facts: ConsoleFacts, ports: tuple[Port, ...], chosen: Port | None) -> 
         "ports": [{"kind": port.kind, "device": port.device} for port in ports],
         "ticketUrls": {name: _url("console_ticket", ref, name) for name in kinds},
         "socketUrls": {name: _socket(ref, name) for name in kinds},
+        "stateUrl": f"{_url('console_card', ref)}?part=state",
         "keysUrl": _url("console_keys", ref),
         "thumbnailUrl": _url("console_thumbnail", ref),
         "modules": modules(),

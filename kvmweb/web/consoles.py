@@ -60,8 +60,13 @@ def thumbnail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
 
 @require_GET
 def card(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
-    """The console of the guest page, as a fragment; `?part=off` what it offers while off."""
+    """The console of the guest page, as a fragment; `?part=off` what it offers while off.
+
+    `?part=state`: whether the guest runs, as JSON.
+    """
     facts = consoles.facts(request.actor, refs.guest(host, str(uuid)))  # type: ignore[attr-defined]
+    if request.GET.get("part") == "state":
+        return JsonResponse({"state": facts.state})
     context = {"it": face.card(facts)}
     part = "off" if request.GET.get("part") == "off" else "card"
     return respond.page(request, "consoles/console.html", context, part=part)

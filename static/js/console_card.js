@@ -7,13 +7,13 @@ import { Screen } from "./console_screen.js";
 import { Seats } from "./console_seats.js";
 import { Serial } from "./console_serial.js";
 import { TypeDialog } from "./console_text.js";
+import { OFF } from "./console_state.js";
 import { bindTools, offerTools } from "./console_tools.js";
 import { dataOf, say } from "./console_words.js";
 
 const THUMBNAIL_MS = 5000;
 const SAID_MS = 8000;
 const TONES = { open: "good", connecting: "busy", waiting: "warn", ended: "bad" };
-const OFF = new Set(["shut-off", "crashed", "no-state"]);
 
 export class Card {
   constructor(root) {

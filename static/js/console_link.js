@@ -1,11 +1,12 @@
 // The connection of one console: a ticket, a socket, and again when it was lost. Binary frames are
 // the console's bytes, text frames say who sits and who drives.
 
-import { csrf } from "./console_words.js";
+import { OFF, offState } from "./console_state.js";
+import { csrf, say } from "./console_words.js";
 
 const PROTOCOL = "kvmweb.console.v1";
 const PAUSES_MS = [300, 1000, 2000, 3000];
-const ASLEEP_MS = 5000; // the guest is off, and the page hears when it starts
+const ASLEEP_MS = 5000; // the guest is off; its page hears when it starts
 const FINAL = new Set(["denied", "not-found", "revoked", "signed-out", "not-supported", "gone", "invalid"]);
 const STATUSES = { 401: "signed-out", 403: "denied", 404: "not-found" };
 const REASONS = { 4400: "protocol", 4401: "signed-out", 4404: "gone", 4429: "quota", 4501: "not-supported", 4503: "host-down" };
@@ -109,7 +110,8 @@ export class Link extends EventTarget {
     if (!this.isWanted || this.socket || this.isAsking) return;
     this.isAsking = true;
     if (this.tries === 0) this.become("connecting", "connecting");
-    const answer = await this.ticket().catch(() => ({ problem: "offline" }));
+    const state = await offState(this.data);
+    const answer = state ? { state, sentence: say(this.data.words, state) } : await this.ticket().catch(() => ({ problem: "offline" }));
     this.isAsking = false;
     if (!this.isWanted) return;
     if (answer.ticket) this.open(answer.ticket);
@@ -186,7 +188,7 @@ export class Link extends EventTarget {
       return;
     }
     this.become("waiting", code, answer);
-    const isAsleep = answer?.state === "shut-off" && document.querySelector(".guest-head");
+    const isAsleep = OFF.has(answer?.state) && document.querySelector(".guest-head");
     this.retry(isAsleep ? ASLEEP_MS : PAUSES_MS[Math.min(this.tries, PAUSES_MS.length - 1)]);
   }
 

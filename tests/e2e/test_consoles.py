@@ -62,10 +62,18 @@ def test_a_guest_that_stops_says_so_and_its_console_comes_back(
     portal: Portal, lab: LabHost, busybox_guest: Callable[..., str], sign_in: Callable[..., Page]
 ) -> None:
     uuid = busybox_guest("web02")
-    page = open_guest(sign_in("ada"), portal, uuid, "screen:")
+    page = sign_in("ada")
+    refused: list[str] = []
+    page.context.on("response", lambda it: refused.append(it.url) if it.status >= 400 else None)
+    open_guest(page, portal, uuid, "screen:")
     veil = page.locator("[data-role=veil]")
     expect(veil).to_contain_text("The guest is shut off.")
     expect(veil).to_contain_text("Start the virtual machine to use its console.")
+    window = page.context.new_page()
+    window.goto(f"{portal.url}/consoles/lab/{uuid}/screen/")
+    expect(window.locator("[data-role=veil]")).to_contain_text("The guest is shut off.")
+    window.close()
+    assert refused == [], "no ticket is asked for while the guest is off"
     veil.get_by_role("button", name="Start").click()
     page.wait_for_function(PAINTED, timeout=40_000)
     expect(veil).to_be_hidden()

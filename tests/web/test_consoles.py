@@ -35,3 +35,16 @@ def test_tools_that_need_a_console_say_so_in_the_page(operator: Client) -> None:
     page = operator.get(f"/consoles/{ref.host}/{ref.id}/card/").content.decode()
     assert 'data-act="picture" data-needs="open"' in page
     assert "Possible once the console is connected." in page
+
+
+def test_a_guest_without_any_console_is_sent_to_its_hardware(operator: Client) -> None:
+    (ref,) = mirrored(1, name="web01", has_screen=False)
+    page = operator.get(f"/consoles/{ref.host}/{ref.id}/card/").content.decode()
+    assert "Hardware → Add" in page
+    assert f'href="/guests/{ref.host}/{ref.id}/#{ref.dom_id}-hardware"' in page
+
+
+def test_a_window_is_told_whether_its_guest_runs(operator: Client) -> None:
+    (ref,) = mirrored(1, name="web01", state=GuestState.SHUT_OFF)
+    answer = operator.get(f"/consoles/{ref.host}/{ref.id}/card/?part=state", **HTMX)
+    assert answer.json() == {"state": "shut-off"}
