@@ -52,6 +52,19 @@ class JobStep:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSubject:
+    """What a job is about. name: what it is called, or was when somebody asked for the job.
+
+    ref: None where there is nothing to look at: it is gone, or not made yet. is_binned: it lies in
+    the recycle bin.
+    """
+
+    name: str
+    ref: Ref | None = None
+    is_binned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """One job as its reader sees it."""
 
@@ -66,6 +79,7 @@ class JobRecord:
     may_cancel: bool
     result: Ref | None = None
     """What came of it."""
+    subjects: tuple[JobSubject, ...] = ()
 
     @property
     def over(self) -> int:

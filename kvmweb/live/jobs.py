@@ -19,6 +19,8 @@ from kvmweb.services import jobs
 from kvmweb.ui import jobs as face
 
 LIST_ID = "rows"
+SUBJECTS = frozenset({topics.GUESTS})
+"""A guest that was deleted is in the recycle bin a moment after its job has ended."""
 
 
 @shows(r"/activity/jobs/(?P<job>[0-9a-f-]{36})/")
@@ -34,14 +36,14 @@ def _job(found: re.Match[str], _query: QueryDict) -> list[Region]:
         html = render_to_string("jobs/detail.html#card", {"it": it})
         return UNVERSIONED, {it.dom_id: html.strip()}
 
-    return [Cards(frozenset({topics.job(job)}), gather)]
+    return [Cards(frozenset({topics.job(job)}) | SUBJECTS, gather)]
 
 
 @dataclass(frozen=True, slots=True)
 class JobList:
     """The newest jobs that this reader may see."""
 
-    topics: frozenset[str] = frozenset({topics.JOBS})
+    topics: frozenset[str] = frozenset({topics.JOBS}) | SUBJECTS
     list_id: str = LIST_ID
 
     def look(self, actor: Actor) -> Picture:

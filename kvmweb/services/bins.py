@@ -157,7 +157,8 @@ def _ask(actor: Actor, found: Binned) -> UUID:
         *(works.waiting("volume", volume.name) for volume in volumes),
     ]
     return jobs.ask(
-        actor, VERB, steps, host=found.ref.host, guest=str(found.ref), name=found.name,
+        actor, VERB, steps, about=found.ref, called=found.name,
+        host=found.ref.host, guest=str(found.ref), name=found.name,
         volumes=wire.to_plain(volumes),
     )  # fmt: skip
 

@@ -114,8 +114,8 @@ def clone(
     answers = cloud_seeds.files(cloud, name, copy=made) if cloud else None
     job = jobs.ask(
         actor, VERB, _steps(disks, seed, name, is_started=is_started),
-        host=ref.host, guest=str(ref), uuid=made, name=name, disks=disks,
-        definition_hash=found.definition_hash,
+        about=ref, called=found.name, host=ref.host, guest=str(ref), uuid=made, name=name,
+        disks=disks, definition_hash=found.definition_hash,
         seed=wire.to_plain(seed), answers=answers, is_started=is_started, running=running,
         project=belongs,
     )  # fmt: skip

@@ -165,6 +165,8 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
         actor,
         VERB,
         _steps(wish, plan, tree),
+        about=refs.guest(ref.host, plan.spec.uuid),
+        called=wish.name,
         host=ref.host,
         name=wish.name,
         project=wish.project,

@@ -97,6 +97,8 @@ def delete(
         actor,
         VERB,
         steps,
+        about=ref,
+        called=found.name,
         guest=str(ref),
         name=found.name,
         is_active=found.is_active,

@@ -83,10 +83,10 @@ def move(
     steps = [works.waiting("copy", name), works.waiting("switch", target)]
     steps += [works.waiting("volume", found.name)] if delete else []
     job = jobs.ask(
-        actor, VERB, steps, host=ref.host, guest=str(ref), target=target, before=found.source,
-        source_pool=found.pool, source=found.name, source_format=found.format, pool=pool,
-        name=name, capacity=found.capacity, image_format=form, delete=delete,
-        is_active=found.is_active, definition_hash=found.definition_hash,
+        actor, VERB, steps, about=ref, called=guest_name, host=ref.host, guest=str(ref),
+        target=target, before=found.source, source_pool=found.pool, source=found.name,
+        source_format=found.format, pool=pool, name=name, capacity=found.capacity, delete=delete,
+        image_format=form, is_active=found.is_active, definition_hash=found.definition_hash,
     )  # fmt: skip
     audit.running().detail.update(
         disk=target, source=found.source, pool=into.name, name=name, delete=delete, job=str(job)

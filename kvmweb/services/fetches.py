@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from kvmweb.core import errors, flows
+from kvmweb.core import errors, flows, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.images import Format
 from kvmweb.core.refs import Ref
@@ -49,7 +49,10 @@ def begin(actor: Actor, ref: Ref, wish: FetchWish) -> UUID:
     facts = {"url": _shown(wish.url)}
     upload = uploads.claim(actor, ref, known, UploadState.CHECKING, facts=facts)
     steps = [works.waiting(word, name) for word in ("reach", "fetch", "inspect")]
-    job = jobs.ask(actor, "volume.fetch", steps, upload=str(upload.pk), url=wish.url)
+    job = jobs.ask(
+        actor, "volume.fetch", steps, about=refs.volume(ref.host, ref.id, upload.name),
+        called=upload.name, upload=str(upload.pk), url=wish.url,
+    )  # fmt: skip
     Upload.objects.filter(pk=upload.pk).update(job=job)
     uploads.tell(upload)
     return job

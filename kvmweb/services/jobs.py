@@ -21,13 +21,13 @@ from kvmweb.access import judge
 from kvmweb.core import refs, topics
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Invalid, NotFound
-from kvmweb.core.jobs import JobRecord, JobState, JobStep
+from kvmweb.core.jobs import JobRecord, JobState, JobStep, JobSubject
 from kvmweb.core.offers import Offer
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.topics import Notice
 from kvmweb.hub import publisher
 from kvmweb.inventory import models as mirror
-from kvmweb.services import job_worker, power, presses
+from kvmweb.services import job_subjects, job_worker, power, presses
 from kvmweb.services.guard import internal, open_to_all, sifted
 from kvmweb.services.works import Step
 from kvmweb.store.models import Job
@@ -56,12 +56,22 @@ def ask_bulk(actor: Actor, word: str, wanted: Sequence[Ref]) -> UUID:
 
 
 @internal("the service that asks has judged")
-def ask(actor: Actor, verb: str, steps: Sequence[Step], **arguments: Any) -> UUID:
+def ask(
+    actor: Actor,
+    verb: str,
+    steps: Sequence[Step],
+    *,
+    about: Ref | None = None,
+    called: str = "",
+    **arguments: Any,
+) -> UUID:
     """A work of the kind that is marked `@carries(verb)`; the job that will report on it.
 
+    about: the object that it is done to, or that it makes; called: by this name.
     arguments: plain JSON without secrets, for they stay in the job's row.
     """
-    return _begin(actor, verb, list(steps), arguments)
+    kept = {"about": str(about) if about else "", "called": called}
+    return _begin(actor, verb, list(steps), {**arguments, **kept})
 
 
 def _begin(actor: Actor, verb: str, steps: list[Step], arguments: dict[str, Any]) -> UUID:
@@ -129,7 +139,7 @@ def show(actor: Actor, job_id: UUID) -> JobRecord:
         raise NotFound(ref=str(job_id))
     if _is_lost(job):
         _interrupt(job)
-    return record(job, actor)
+    return _records(actor, [job])[0]
 
 
 @open_to_all("judged inside: one's own jobs, and with job.view anybody's")
@@ -141,7 +151,7 @@ def list_(actor: Actor, *, most: int = 50) -> list[JobRecord]:
     for job in found:
         if _is_lost(job):
             _interrupt(job)
-    return [record(job, actor) for job in found]
+    return _records(actor, found)
 
 
 @open_to_all("judged inside: one's own jobs; anybody's for who may change settings")
@@ -158,8 +168,13 @@ def cancel(actor: Actor, job_id: UUID) -> None:
     _tell(job_id)
 
 
-@open_to_all("a pure function")
-def record(job: Job, actor: Actor) -> JobRecord:
+def _records(actor: Actor, found: Sequence[Job]) -> list[JobRecord]:
+    with judge.one_look():
+        subjects = job_subjects.of(actor, found)
+        return [_record(job, actor, subjects[job.pk]) for job in found]
+
+
+def _record(job: Job, actor: Actor, subjects: tuple[JobSubject, ...]) -> JobRecord:
     """The row as its reader sees it."""
     told = judge.reach(actor, "host.details")
     host = str(job.arguments.get("host", ""))
@@ -175,6 +190,7 @@ def record(job: Job, actor: Actor) -> JobRecord:
         is_cancel_asked=job.is_cancel_asked,
         may_cancel=_may_cancel(actor, job) and not JobState(job.state).is_over,
         result=Ref.parse(job.result) if job.result else None,
+        subjects=subjects,
     )
 
 

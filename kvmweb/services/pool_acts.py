@@ -85,7 +85,8 @@ def delete(
     if pool.record["is_persistent"]:
         steps.append(waiting("forget-pool", pool.name))
     return jobs.ask(
-        actor, "pool.delete", steps, host=ref.host, pool=ref.id, name=pool.name,
+        actor, "pool.delete", steps, about=ref, called=pool.name,
+        host=ref.host, pool=ref.id, name=pool.name,
         volumes=[it.name for it in there] if with_volumes else [],
     )  # fmt: skip
 

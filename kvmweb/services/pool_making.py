@@ -137,7 +137,8 @@ def create(
     if build and spec.type in BUILDS:
         steps.insert(1, waiting("build-pool", spec.name))
     return jobs.ask(
-        actor, "pool.create", steps, host=ref.host, spec=wire.to_plain(spec), overwrite=overwrite,
+        actor, "pool.create", steps, called=spec.name,
+        host=ref.host, spec=wire.to_plain(spec), overwrite=overwrite,
         builds=build and spec.type in BUILDS,
     )  # fmt: skip
 
@@ -162,7 +163,8 @@ def create_default(actor: Actor, ref: Ref) -> UUID:
         raise Invalid("; ".join(wrong.values()), fields=wrong)
     steps = [waiting(word, DEFAULT) for word in ("define-pool", "build-pool", "start-pool")]
     return jobs.ask(
-        actor, "pool.create", steps, host=ref.host, spec=wire.to_plain(spec), overwrite=False,
+        actor, "pool.create", steps, called=spec.name,
+        host=ref.host, spec=wire.to_plain(spec), overwrite=False,
         builds=True,
     )  # fmt: skip
 

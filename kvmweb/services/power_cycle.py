@@ -39,7 +39,9 @@ def cycle(actor: Actor, ref: Ref) -> UUID:
     if record.state is not GuestState.RUNNING or not record.is_persistent:
         raise WrongState(state=record.state.value)
     steps = [works.waiting("shut-down", record.name), works.waiting("start", record.name)]
-    job = jobs.ask(actor, VERB, steps, guest=str(ref), name=record.name)
+    job = jobs.ask(
+        actor, VERB, steps, about=ref, called=record.name, guest=str(ref), name=record.name
+    )
     audit.running().detail.update(job=str(job), and_start=True)
     return job
 

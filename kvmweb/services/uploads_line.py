@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from kvmweb.access import judge
-from kvmweb.core import errors, spans, tokens
+from kvmweb.core import errors, refs, spans, tokens
 from kvmweb.core.actors import Actor
 from kvmweb.core.flows import Verdict
 from kvmweb.core.images import Format
@@ -199,7 +199,11 @@ def _finish(upload: Upload) -> None:
     if upload.wants_checksum:
         actor = Actor(upload.person_id, str(upload.person))
         steps = [works.waiting("checksum", upload.name)]
-        upload.job = jobs.ask(actor, "volume.check", steps, upload=str(upload.pk))
+        pool = Ref.parse(upload.pool)
+        upload.job = jobs.ask(
+            actor, "volume.check", steps, about=refs.volume(pool.host, pool.id, upload.name),
+            called=upload.name, upload=str(upload.pk),
+        )  # fmt: skip
         upload.save(update_fields=["job"])
         uploads.tell(upload)
         return

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import pools as types
-from kvmweb.core import wire
+from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Busy, Invalid, NotFound
 from kvmweb.core.records import PoolRecord
@@ -70,7 +70,10 @@ def create(actor: Actor, ref: Ref, wanted: Wanted) -> UUID | None:
     }
     if wanted.preallocation == "full":
         steps = [waiting("fill", wanted.name)]
-        return jobs.ask(actor, "volume.create", steps, host=ref.host, pool=ref.id, wanted=arguments)
+        return jobs.ask(
+            actor, "volume.create", steps, about=refs.volume(ref.host, ref.id, wanted.name),
+            called=wanted.name, host=ref.host, pool=ref.id, wanted=arguments,
+        )  # fmt: skip
     client.call(ref.host, "volume.create", uuid=ref.id, **arguments)
     return None
 
@@ -117,7 +120,7 @@ def wipe(actor: Actor, ref: Ref, volume: str, *, algorithm: str = "zero") -> UUI
     _refuse_while_used(actor, ref, row)
     audit.running().detail.update(volume=row.name, algorithm=algorithm)
     return jobs.ask(
-        actor, "volume.wipe", [waiting("wipe", row.name)],
+        actor, "volume.wipe", [waiting("wipe", row.name)], about=row.ref, called=row.name,
         host=ref.host, pool=ref.id, name=row.name, algorithm=algorithm,
     )  # fmt: skip
 
@@ -145,7 +148,8 @@ def clone(
     _refuse_while_written(actor, ref, row)
     audit.running().detail.update(volume=row.name, name=name, pool=str(into))
     return jobs.ask(
-        actor, "volume.clone", [waiting("copy", name)], host=ref.host, pool=into.id, name=name,
+        actor, "volume.clone", [waiting("copy", name)], about=row.ref, called=row.name,
+        host=ref.host, pool=into.id, name=name,
         source_pool=ref.id, source=row.name, image_format=image_format,
         source_format=row.record["format"],
     )  # fmt: skip

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
 from kvmweb.core import errors
-from kvmweb.core.jobs import JobRecord, JobState, JobStep
+from kvmweb.core.jobs import JobRecord, JobState, JobStep, JobSubject
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.ui import guest_page, links, messages, words
 from kvmweb.ui.words import State, Text
@@ -93,6 +93,15 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What a job is about. url: empty where it is gone, or not there yet."""
+
+    name: str
+    url: str
+    is_binned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JobCard:
     """Context of `jobs/detail.html`."""
 
@@ -101,13 +110,27 @@ class JobCard:
     icon: str
     shown: State
     lines: tuple[StepLine, ...]
+    subjects: tuple[Subject, ...] = ()
+    more: int = 0
+    """So many are not named here, but in its lines."""
+    is_press: bool = False
+    """On many guests: each has a line."""
     result_url: str = ""
     """Where what came of it is shown, once it is done."""
+    bin_url: str = ""
+    """Where what it deleted can be brought back."""
 
     @property
     def dom_id(self) -> str:
         """Of the card, wherever it stands."""
         return dom_id(self.job.id)
+
+    @property
+    def title(self) -> str:
+        """What is done, and to what where that is one thing."""
+        if len(self.subjects) != 1 or self.more:
+            return str(self.label)
+        return f"{self.label} · {self.subjects[0].name}"
 
 
 def dom_id(job: UUID) -> str:
@@ -118,14 +141,27 @@ def dom_id(job: UUID) -> str:
 def card(job: JobRecord) -> JobCard:
     """The job and each of its steps."""
     word = words.verb(job.word)
+    is_press = any(step.ref for step in job.steps)
+    binned = next((it.ref for it in job.subjects if it.is_binned and it.ref), None)
     return JobCard(
         job=job,
         label=word.label,
         icon=word.icon,
         shown=STATES[job.state],
         lines=tuple(_line(step) for step in job.steps),
+        subjects=tuple(_subject(it) for it in job.subjects),
+        is_press=is_press,
+        more=len(job.steps) - len(job.subjects) if is_press else 0,
+        bin_url=links.in_bin(binned) if binned else "",
         result_url=links.of(job.result) if job.result and job.state is JobState.DONE else "",
     )
+
+
+def _subject(it: JobSubject) -> Subject:
+    if it.ref is None:
+        return Subject(it.name, "", is_binned=False)
+    url = links.in_bin(it.ref) if it.is_binned else links.of(it.ref)
+    return Subject(it.name, url, it.is_binned)
 
 
 def _line(step: JobStep) -> StepLine:

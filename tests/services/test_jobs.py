@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -10,11 +11,14 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from kvmweb.core import refs
+from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Denied, Invalid, NotFound
-from kvmweb.core.jobs import JobState
+from kvmweb.core.jobs import JobState, JobSubject
 from kvmweb.core.records import GuestState
+from kvmweb.inventory.models import Guest
 from kvmweb.services import job_worker, jobs
-from kvmweb.store.models import AuditEntry, Grant, Job
+from kvmweb.services.works import waiting
+from kvmweb.store.models import AuditEntry, Grant, Job, RightsEpoch
 from tests.hub import plain
 from tests.services.stage import (  # noqa: F401 - fixtures
     TestHost,
@@ -145,3 +149,39 @@ def test_the_jobs_worker_picks_a_job_up_by_itself(test_host: TestHost) -> None: 
     call_command("db_worker", "--batch", "--no-startup-delay", verbosity=0)
     assert jobs.show(actor, job).state is JobState.DONE
     assert test_host.becomes(1, GuestState.PAUSED)
+
+
+@pytest.mark.django_db
+def test_a_job_names_what_it_is_about_to_who_may_see_it() -> None:
+    (ref,) = mirrored(1)
+    admin = person("ad", "administrator")
+    asker, auditor = person("op", "operator", str(ref)), person("au", "auditor")
+    job = jobs.ask(asker, "guest.delete", [waiting("bin", "old")], about=ref, called="old")
+
+    def said(reader: Actor) -> tuple[JobSubject, ...]:
+        return jobs.show(reader, job).subjects
+
+    assert said(asker) == said(admin) == (JobSubject("guest1", ref),), "as it is called now"
+    Grant.objects.filter(person_id=asker.person_id).delete()
+    RightsEpoch.advance()
+    assert said(asker) == (), "it is there, but no longer for this person"
+    Guest.objects.update(is_gone=True, is_binned=True)
+    assert said(admin) == (JobSubject("guest1", ref, is_binned=True),)
+    assert said(auditor) == (JobSubject("old"),), "who may not delete it sees no bin"
+    Guest.objects.all().delete()
+    assert said(asker) == said(admin) == (JobSubject("old"),)
+
+
+@pytest.mark.django_db
+def test_a_list_of_jobs_asks_for_what_they_are_about_at_once(
+    django_assert_max_num_queries: Any,
+) -> None:
+    found = mirrored(*range(1, 13))
+    actor = person("op", "operator")
+    for ref in found:
+        jobs.ask(actor, "guest.delete", [waiting("bin", "x")], about=ref, called="x")
+    jobs.ask_bulk(actor, "guest.start", found)
+    jobs.list_(actor)
+    with django_assert_max_num_queries(8):
+        listed = jobs.list_(actor)
+    assert [len(job.subjects) for job in listed] == [3, *[1] * 12]
