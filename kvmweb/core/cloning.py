@@ -88,6 +88,17 @@ class Original:
     notes: tuple[str, ...] = ()
 
     @property
+    def is_copied(self) -> bool:
+        """Some disk is copied where nothing else is chosen: the page asks where to."""
+        return any(disk.ways[:1] == (Way.COPY,) for disk in self.disks)
+
+    @property
+    def unlinked(self) -> str:
+        """Why no disk can be linked, where one of them tells."""
+        disks = (disk for disk in self.disks if disk.device == "disk")
+        return next((disk.reason for disk in disks if disk.reason), "")
+
+    @property
     def may_link(self) -> bool:
         """Some disk can be linked: the page says what that means."""
         return any(Way.LINK in disk.ways for disk in self.disks)

@@ -31,6 +31,11 @@ _HOSTNAME = re.compile(
 )
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:~@/=-]{0,127}")
+_LETS_IN = frozenset(
+    {"users", "user", "password", "chpasswd", "ssh_authorized_keys", "ssh_import_id"}
+    | {"bootcmd", "runcmd", "write_files"}
+)
+"""Of user-data: what makes somebody, or may do so by a command."""
 
 
 @open_to_all("a pure function")
@@ -56,6 +61,20 @@ def faults(wish: CloudWish) -> dict[str, str]:
     except Invalid as invalid:
         found["user_data"] = _said(invalid)
     return found
+
+
+@open_to_all("a pure function")
+def lets_in(wish: CloudWish) -> bool:
+    """Whether somebody may be able to sign in to a cloud image that is told this.
+
+    Such an image has no password of its own; its own user gets one, or a key, from here only.
+    """
+    if wish.password or wish.keys.strip():
+        return True
+    try:
+        return not _LETS_IN.isdisjoint(cloud_seeds.read(wish.text))
+    except Invalid:
+        return True  # what it says is not known yet
 
 
 @internal("a part of a creation")

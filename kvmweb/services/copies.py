@@ -46,6 +46,15 @@ def defaults(actor: Actor, ref: Ref, original: str) -> CloudWish:
 
 
 @guarded(RIGHT, is_audited=False)
+def way(actor: Actor, ref: Ref, original: str, wanted: str) -> str:
+    """ref: the host. `copy` where the original has no disk that can be linked, else as wanted."""
+    if wanted != Way.LINK or _record(actor, ref, original) is None:
+        return wanted
+    found = cloning.ask(actor, refs.guest(ref.host, original))
+    return wanted if found.may_link else Way.COPY.value
+
+
+@guarded(RIGHT, is_audited=False)
 def plan(actor: Actor, ref: Ref, wish: GuestWish) -> CopyPlan:
     """ref: the host. What would be made, and what is wrong with it; nothing is made."""
     faults = renaming.name_faults(ref.host, wish.name)
@@ -119,8 +128,7 @@ def _ways(original: Original, wish: GuestWish, faults: dict[str, str]) -> dict[s
     if wish.way == Way.LINK:
         linked = {disk.target: Way.LINK for disk in original.disks if Way.LINK in disk.ways}
         if not linked:
-            why = next((disk.reason for disk in original.disks if disk.reason), "")
-            faults["way"] = why or _("It has no disk that can be linked.")
+            faults["way"] = original.unlinked or _("It has no disk that can be linked.")
         ways |= linked
     return ways
 

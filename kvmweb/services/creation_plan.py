@@ -17,7 +17,7 @@ from kvmweb.core.creation import Ground, Plan
 from kvmweb.core.specs import CpuMode, DirectBoot, Firmware, GuestSpec
 from kvmweb.core.systems import System
 from kvmweb.core.wishes import GuestWish, Source
-from kvmweb.services import creation_devices
+from kvmweb.services import cloud_seeds, creation_devices
 from kvmweb.services.marks import open_to_all
 
 NAME = re.compile(r"[^\W_][\w .+@-]{0,62}")
@@ -201,6 +201,13 @@ def _warnings(wish: GuestWish, ground: Ground, spec: GuestSpec, system: System |
             )
         if system.needs_efi and spec.firmware is Firmware.BIOS:
             said.append(_("%(system)s starts from UEFI only.") % {"system": system.name})
+    if wish.source is Source.CLOUD and not cloud_seeds.lets_in(wish.cloud):
+        said.append(
+            _(
+                "Nobody can sign in, unless the image has a password of its own: cloud-init is told"
+                " of no user with a password or an SSH key."
+            )
+        )
     if spec.virt_type == "qemu" and "kvm" not in {it.virt_type for it in ground.record.domains}:
         said.append(_("This host offers software emulation only: some ten times slower."))
     return said

@@ -82,6 +82,8 @@ def draft(request: HttpRequest) -> HttpResponse:
         data["original"] = ""
     if act in ("source", "original"):
         creation_copies.fill(request, data, choices.ground, is_new_source=act == "source")
+    if act in ("source", "host", "original"):
+        creation_copies.propose_way(request, data, choices.ground, is_new_source=act == "source")
     form = _redrawn(request, data, act, choices)
     context = {**_context(request, form, choices), "is_push": True}
     part = "summary" if request.GET.get("part") == "summary" else "form"
@@ -119,6 +121,7 @@ def _fresh(request: HttpRequest, choices: Choices) -> CreateForm:
     ground = choices.ground
     query = request.GET.copy()
     creation_copies.fill(request, query, ground, is_new_source=True)
+    creation_copies.propose_way(request, query, ground, is_new_source=True)
     given: dict[str, Any] = {
         name: value for name, value in query.items() if name in CreateForm.base_fields
     }

@@ -31,10 +31,25 @@ def fill(request: HttpRequest, data: QueryDict, ground: Ground, *, is_new_source
         return
     if is_new_source:
         data["has_cloud"] = "on" if source == Source.TEMPLATE else ""
-        data["way"] = "link" if source == Source.TEMPLATE else "copy"
     found = desk.defaults(request.actor, refs.host(ground.host), data.get("original", ""))  # type: ignore[attr-defined]
     for field, name in _CLOUD.items():
         data[field] = getattr(found, name)
+
+
+def propose_way(
+    request: HttpRequest, data: QueryDict, ground: Ground, *, is_new_source: bool
+) -> None:
+    """What was chosen for the disks, or what suits, as far as the original's disks can be that.
+
+    Where there is nothing to choose the page asks for nothing, and nothing is sent.
+    """
+    source = data.get("source", "")
+    if source not in OF_GUESTS:
+        return
+    chosen = "" if is_new_source else str(data.get("way", ""))
+    suits = chosen or ("link" if source == Source.TEMPLATE else "copy")
+    actor, ref = request.actor, refs.host(ground.host)  # type: ignore[attr-defined]
+    data["way"] = desk.way(actor, ref, data.get("original", ""), suits)
 
 
 def context(request: HttpRequest, wish: GuestWish, ground: Ground) -> dict[str, Any]:

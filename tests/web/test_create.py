@@ -238,3 +238,41 @@ def test_a_copy_shows_its_command_and_its_definition() -> None:
     assert re.search(r'id="create-xml">.*name.*twin', page, re.DOTALL)
     bare = text(client.get(f"{PAGE}?source=copy"))
     assert "Choose what it is made of first." in bare
+
+
+def test_a_template_without_disks_asks_for_no_way_to_copy_them() -> None:
+    stage()
+    record = mirror.Guest.objects.get(uuid=plain.uuid(1)).record
+    mark = {"template": {"at": 0}}
+    mirror.Guest.objects.filter(uuid=plain.uuid(1)).update(record={**record, **mark})
+    mirror.GuestDefinition.objects.update(xml="<domain><name>x</name><devices/></domain>")
+    client, chosen = enter(), {"source": "template", "original": plain.uuid(1)}
+    page = text(client.get(f"{PAGE}?source=template", secure=True))
+    assert re.search(r'name="way" value="link"[^>]* checked', page)
+    page = text(client.get(f"{PAGE}?source=template&original={plain.uuid(1)}", secure=True))
+    assert "It has no disk to copy." in page
+    assert 'name="way"' not in page
+    sent = form(act="original", way="link", **chosen)
+    page = text(client.post(f"{PAGE}draft/", sent, secure=True))
+    assert 'name="way"' not in page
+    page = text(client.post(f"{PAGE}draft/", form(act="host", **chosen), secure=True))
+    assert re.search(r'name="way" value="link"[^>]* checked', page)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_warned"),
+    [
+        ({}, True), ({"user": "li"}, True), ({"user_data": "timezone: UTC"}, True),
+        ({"user": "li", "password": "x"}, False),
+        ({"user_data": "ssh_import_id: [gh:li]"}, False),
+    ],
+)  # fmt: skip
+def test_a_cloud_image_that_lets_nobody_in_is_warned_of(
+    told: dict[str, str], is_warned: bool
+) -> None:
+    stage()
+    sent = form(**{"source": "cloud", "image": f"{plain.uuid(900)}/disk1.qcow2", **told})
+    client = enter()
+    page = text(client.post(f"{PAGE}draft/?part=summary", sent, secure=True))
+    assert ("Nobody can sign in" in page) is is_warned
+    assert client.post(PAGE, sent, secure=True).status_code == 302
