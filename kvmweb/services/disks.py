@@ -126,11 +126,11 @@ def create(
     templates.require_none(ref)
     present.reachable(ref)
     place = refs.pool(ref.host, pool)
-    reaches = judge.reaches(actor, ("volume.create", "volume.attach"))
-    if not all(reach.covers(place) for reach in reaches.values()):
-        raise Invalid(fields={"pool": _("Choose a pool that you may make volumes in.")})
-    if bus not in volume_attach.BUSES:
-        raise Invalid(fields={"bus": _("Choose one of the list.")})
+    wrong = faults(
+        actor, ref, pool=pool, name=name, capacity=capacity, image_format=image_format, bus=bus
+    )
+    if wrong:
+        raise Invalid(fields=wrong)
     record = present.record(present.guest(ref))
     is_free = limits.judged_beside(actor, ref, is_limited=record.has_limited_disks)
     volume_acts.create(actor, place, volume_acts.Wanted(name, capacity, image_format))
@@ -144,6 +144,32 @@ def create(
         client.call(ref.host, "volume.delete", uuid=pool, name=name)
         raise
     return Attached(found["target"], found["when"])
+
+
+@guarded("guest.disks", is_audited=False)
+def faults(
+    actor: Actor,
+    ref: Ref,
+    *,
+    pool: str = "",
+    name: str = "",
+    capacity: int = 0,
+    image_format: str = "qcow2",
+    bus: str = "virtio",
+) -> dict[str, str]:
+    """Field to what is wrong with a new disk, all at once. Raises NotFound."""
+    found: dict[str, str] = {}
+    place = refs.pool(ref.host, pool)
+    reaches = judge.reaches(actor, ("volume.create", "volume.attach"))
+    if not pool or not all(reach.covers(place) for reach in reaches.values()):
+        found["pool"] = _("Choose a pool that you may make volumes in.")
+    wanted = volume_acts.Wanted(name, capacity, image_format)
+    found |= volume_acts.faults(None, wanted) if found else volume_acts.faults_in(place, wanted)
+    if "format" in found:
+        found["image_format"] = found.pop("format")
+    if bus not in volume_attach.BUSES:
+        found["bus"] = _("Choose one of the list.")
+    return found
 
 
 @guarded("guest.disks")

@@ -18,7 +18,7 @@ from kvmweb.core import tokens
 from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Invalid, NotFound
 from kvmweb.services import audit, factors, rights
-from kvmweb.services.guard import guarded_portal, internal, open_to_all
+from kvmweb.services.guard import guarded_portal, internal, open_to_all, sifted
 from kvmweb.store.models import Grant, Person, ResetLink, Session, SetupLink
 
 PASSWORD_MAX = 128
@@ -88,6 +88,17 @@ def add(
     person = make(username, password, display_name=display_name, email=email)
     audit.tell(f"person:{person.pk}", person.username)
     return person.pk, "" if password else _fresh_link(person)
+
+
+@sifted("people.change")
+def faults(
+    actor: Actor, *, username: str = "", display_name: str = "", email: str = "", password: str = ""
+) -> dict[str, str]:
+    """Field to what is wrong with a person who is to be added; nothing for who may not add any."""
+    if not judge.can(actor, "people.change"):
+        return {}
+    name = Person.normalize_username(username.strip())
+    return _faults(Person(username=name, display_name=display_name, email=email), password)
 
 
 @guarded_portal("people.change")
@@ -184,17 +195,8 @@ def crown(person: Person) -> None:
 def make(username: str, password: str, **fields: str) -> Person:
     """A new person. Raises Invalid by field. An empty password: none that works."""
     person = Person(username=Person.normalize_username(username.strip()), **fields)
-    problems = {}
-    if Person.objects.filter(username__iexact=person.username).exists():
-        problems["username"] = _("Somebody has this name already.")
-    try:
-        _clean(person)
-        if password:
-            check_password_rules(password, person)
-    except Invalid as invalid:
-        raise Invalid(fields={**invalid.fields, **problems}) from invalid
-    if problems:
-        raise Invalid(fields=problems)
+    if wrong := _faults(person, password):
+        raise Invalid(fields=wrong)
     person.set_password(password or None)
     person.save()
     return person
@@ -228,6 +230,19 @@ def find(person_id: int) -> Person:
     if person is None:
         raise NotFound(ref=f"person:{person_id}")
     return person
+
+
+def _faults(person: Person, password: str) -> dict[str, str]:
+    """All that is wrong with a new person, field by field."""
+    found: dict[str, str] = {}
+    for check in (_clean, lambda it: check_password_rules(password, it) if password else None):
+        try:
+            check(person)
+        except Invalid as invalid:
+            found.update(invalid.fields)
+    if Person.objects.filter(username__iexact=person.username).exists():
+        found["username"] = _("Somebody has this name already.")
+    return found
 
 
 def _ruled(actor: Actor, person_id: int, *, act: str) -> Person:

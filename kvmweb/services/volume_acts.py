@@ -23,7 +23,7 @@ from kvmweb.core.volumes import PREALLOCATIONS
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
 from kvmweb.services import audit, holders, image_locks, jobs, volume_reach, volume_users, volumes
-from kvmweb.services.guard import guarded, open_to_all
+from kvmweb.services.guard import guarded, internal, open_to_all
 from kvmweb.services.works import waiting
 
 NAME_BYTES = 255
@@ -51,12 +51,8 @@ def create(actor: Actor, ref: Ref, wanted: Wanted) -> UUID | None:
 
     Source: virStorageVolCreateXML.
     """
-    pool = volumes.pool_row(ref)
-    record = wire.from_plain(PoolRecord, pool.record)
-    wrong = faults(record, wanted)
+    wrong = faults_in(ref, wanted)
     base = _base(actor, ref, wanted, wrong) if wanted.base else None
-    if volumes.all_of(ref).filter(name=wanted.name).exists():
-        wrong["name"] = _("A volume of this name is in the pool already.")
     if wrong:
         raise Invalid(fields=wrong)
     audit.running().detail.update(volume=wanted.name, capacity=wanted.capacity)
@@ -136,11 +132,7 @@ def clone(
     row = _fit_row(ref, volume)
     if into.host != ref.host or not judge.can(actor, "volume.create", into):
         raise NotFound(ref=str(into))
-    target = wire.from_plain(PoolRecord, volumes.pool_row(into).record)
-    wanted = Wanted(name, row.capacity, image_format, may_promise=True)
-    wrong = faults(target, wanted)
-    if volumes.all_of(into).filter(name=name).exists():
-        wrong["name"] = _("A volume of this name is in the pool already.")
+    wrong = faults_in(into, Wanted(name, row.capacity, image_format, may_promise=True))
     if wrong:
         raise Invalid(fields=wrong)
     volume_reach.require(actor, ref, row, "volume.clone")
@@ -155,14 +147,23 @@ def clone(
     )  # fmt: skip
 
 
+@internal("a part of acts that make volumes")
+def faults_in(ref: Ref, wanted: Wanted) -> dict[str, str]:
+    """As `faults`, and a name that is taken in this pool. Raises NotFound."""
+    found = faults(wire.from_plain(PoolRecord, volumes.pool_row(ref).record), wanted)
+    if volumes.all_of(ref).filter(name=wanted.name).exists():
+        found["name"] = _("A volume of this name is in the pool already.")
+    return found
+
+
 @open_to_all("a pure function")
-def faults(pool: PoolRecord, wanted: Wanted) -> dict[str, str]:
-    """Field to the sentence that says what is wrong with it."""
+def faults(pool: PoolRecord | None, wanted: Wanted) -> dict[str, str]:
+    """Field to the sentence that says what is wrong with it. pool: None while none is chosen."""
     found: dict[str, str] = {}
     if sentence := _name_fault(wanted.name):
         found["name"] = sentence
-    formats = types.VOLUME_FORMATS.get(pool.type, ("raw",))
-    if wanted.format and wanted.format not in formats:
+    formats = types.VOLUME_FORMATS.get(pool.type, ("raw",)) if pool else ()
+    if pool and wanted.format and wanted.format not in formats:
         found["format"] = _("A pool of this type holds no such format.")
     if wanted.preallocation not in PREALLOCATIONS:
         found["preallocation"] = _("There is no such choice.")
@@ -172,7 +173,7 @@ def faults(pool: PoolRecord, wanted: Wanted) -> dict[str, str]:
         found["format"] = _("Only qcow2 builds on another volume.")
     if not 0 < wanted.capacity <= SIZE_MAX:
         found["capacity"] = _("A size is greater than zero.")
-    elif sentence := _space_fault(pool, wanted):
+    elif sentence := _space_fault(pool, wanted) if pool else "":
         found["capacity"] = sentence
     return found
 

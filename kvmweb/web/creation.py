@@ -50,8 +50,7 @@ def show(request: HttpRequest) -> HttpResponse:
         except Invalid as invalid:
             form.add_invalid(invalid)
     context = _context(request, form, choices)
-    further = {name: why for name, why in context["plan"].faults.items() if name not in form.errors}
-    form.add_invalid(Invalid(fields=further))
+    form.add_further(context["plan"].faults)
     return respond.page(request, "guests/create.html", context, status=422)
 
 

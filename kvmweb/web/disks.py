@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.core import refs
-from kvmweb.core.disk_edits import DiskChange
+from kvmweb.core.actors import Actor
+from kvmweb.core.disk_edits import Attached, DiskChange
 from kvmweb.core.errors import Exists, Invalid, Problem
+from kvmweb.core.refs import Ref
 from kvmweb.services import disks
 from kvmweb.ui import deletion as deletion_face
 from kvmweb.ui import device_commands, messages
@@ -44,14 +47,12 @@ def add(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         return AddForm(*args, volumes=volumes, pools=pools, **rest)
 
     def act(found: dict[str, Any]) -> Answer:
-        if found["what"] == "existing":
-            wanted = {name: found[name] for name in ("volume", "bus", "is_readonly")}
-            made = disks.attach(actor, ref, **wanted)
-        else:
-            wanted = {name: found[name] for name in ("pool", "name", "capacity", "bus")}
-            image_format = found["image_format"] or "qcow2"
-            made = disks.create(actor, ref, image_format=image_format, **wanted)
+        made = _added(actor, ref, found)
         return face.attached(made), "good" if made.when == "now" else "warn"
+
+    def faults(found: dict[str, Any]) -> Mapping[str, str]:
+        is_new = found.get("what") == "new"
+        return disks.faults(actor, ref, **_of_new(found)) if is_new else {}
 
     asked = Question(
         "guests/disk_add.html",
@@ -67,6 +68,7 @@ def add(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         name="disk-add",
         retry=_taken,
         is_possible=not details.no_disk_beside,
+        faults=faults,
     )
     return guest_dialogs.answer(request, details, asked)
 
@@ -140,6 +142,19 @@ def size(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpRespon
         raise Invalid(fields={"": deletion_face.reason(volume)})
     place = reverse("volume_resize", args=[host, volume.pool, volume.volume])
     return HttpResponseRedirect(place)
+
+
+def _added(actor: Actor, ref: Ref, found: dict[str, Any]) -> Attached:
+    if found["what"] == "existing":
+        wanted = {name: found[name] for name in ("volume", "bus", "is_readonly")}
+        return disks.attach(actor, ref, **wanted)
+    return disks.create(actor, ref, **_of_new(found))
+
+
+def _of_new(found: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a volume that is to be made."""
+    names = ("pool", "name", "capacity", "image_format", "bus")
+    return {name: found[name] for name in names if found.get(name)}
 
 
 def _taken(problem: Problem, form: Strict) -> bool:

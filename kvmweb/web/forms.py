@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from kvmweb.core.errors import Invalid
 
-ALWAYS = {"csrfmiddlewaretoken", "next"}
+ALWAYS = {"csrfmiddlewaretoken", "next", "back"}
 
 
 class Strict(forms.Form):
@@ -41,6 +41,12 @@ class Strict(forms.Form):
         for name, sentence in invalid.fields.items():
             self.add_error(name if name in self.fields else None, sentence)
 
+    def add_further(self, faults: Mapping[str, str]) -> None:
+        """Show what else the service would find, beside fields that are right as far as they go."""
+        self.add_invalid(
+            Invalid(fields={name: why for name, why in faults.items() if name not in self.errors})
+        )
+
 
 def posted(request: HttpRequest, kind: Callable[..., Strict], **rest: Any) -> Any:
     """The form bound to what was posted, or empty for a page that is only looked at."""
@@ -48,12 +54,19 @@ def posted(request: HttpRequest, kind: Callable[..., Strict], **rest: Any) -> An
     return kind(data, **rest)
 
 
-def attempt(form: Strict, act: Callable[[], Any]) -> Any:
+def attempt(
+    form: Strict,
+    act: Callable[[], Any],
+    faults: Callable[..., Mapping[str, str]] | None = None,
+) -> Any:
     """What the service answered, or True where it answers nothing; None when the form stays open.
 
-    act: called with a right form only; what it objects to stands beside the fields.
+    act: called with a right form only; what it objects to stands beside the fields. faults: called
+    with what is right of a wrong one, so that everything is said at once.
     """
     if not form.is_valid():
+        if form.is_bound and faults:
+            form.add_further(faults(**form.cleaned_data))
         return None
     try:
         made = act()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ class Question:
     """template: extends `frame`. act: called with what was typed; tells what came of it.
 
     form: makes the form of its `data` and `initial`. retry: offers another way after a problem.
+    faults: called with what is right of a wrong form; tells what else is wrong.
     follow: the answer after the act, where it is more than a sentence. is_possible: False shows
     why it is not, without a button.
     """
@@ -48,6 +49,7 @@ class Question:
     name: str = "change"
     tone: str = ""
     retry: Callable[[Problem, Strict], bool] | None = None
+    faults: Callable[[dict[str, Any]], Mapping[str, str]] | None = None
     follow: Callable[[], HttpResponse] | None = None
     is_possible: bool = True
 
@@ -62,6 +64,8 @@ def answer(request: HttpRequest, details: GuestDetails, asked: Question) -> Http
     record, back = details.record, links.of(details.ref)
     initial = {"definition_hash": record.definition_hash}
     form = posted(request, asked.form, initial=initial)
+    if form.errors and asked.faults:
+        form.add_further(asked.faults(form.cleaned_data))
     if request.method == "POST" and form.is_valid():
         try:
             said, tone = asked.act(form.cleaned_data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django import forms
@@ -70,7 +71,9 @@ def add(request: HttpRequest) -> HttpResponse:
     """Make a person."""
     rights.require(request.actor, "people.change")  # type: ignore[attr-defined]
     form = posted(request, AddForm)
-    made = attempt(form, lambda: people.add(request.actor, **form.cleaned_data))  # type: ignore[attr-defined]
+    actor = request.actor  # type: ignore[attr-defined]
+    faults = functools.partial(people.faults, actor)
+    made = attempt(form, lambda: people.add(actor, **form.cleaned_data), faults)
     if made:
         person_id, token = made
         return _link_page(request, person_id, token) if token else _to(request, person_id)

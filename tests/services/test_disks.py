@@ -119,6 +119,11 @@ def test_what_cannot_be_is_said_beside_its_field(shop: Workshop, admin: Actor) -
     with pytest.raises(Invalid) as caught:
         disks.create(admin, ref, pool=shop.pool, name="system.qcow2", capacity=MIB)
     assert "name" in caught.value.fields
+    wrong = {"name": "-x", "capacity": 0, "image_format": "floppy", "bus": "pigeon"}
+    with pytest.raises(Invalid) as caught:
+        disks.create(admin, ref, pool=shop.pool, **wrong)
+    assert set(caught.value.fields) == set(wrong)
+    assert set(disks.faults(admin, ref, pool="", name="a/b")) == {"pool", "name", "capacity"}
 
 
 def test_pools_and_volumes_of_others_are_neither_offered_nor_taken(shop: Workshop) -> None:

@@ -148,6 +148,15 @@ def test_names_differ_by_more_than_case(admin: Actor) -> None:
         people.add(admin, username="<script>", password=PASSWORD)
 
 
+def test_all_that_is_wrong_with_a_new_person_is_told_at_once(admin: Actor) -> None:
+    wrong = {"username": "ADA", "email": "nowhere", "password": "short"}
+    with pytest.raises(Invalid) as caught:
+        people.add(admin, **wrong)
+    assert set(caught.value.fields) == {"username", "email", "password"}
+    assert set(people.faults(admin, **wrong)) == {"username", "email", "password"}
+    assert people.faults(actor("bob"), **wrong) == {}, "who may not add people asks for nobody"
+
+
 def test_reset_link_works_once(admin: Actor) -> None:
     person_id, token = people.add(admin, username="bob")
     assert signin.reset_name(token) == "bob"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -9,7 +11,7 @@ from kvmweb.core.records import GuestState
 from kvmweb.core.refs import Ref
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, Person, RightsEpoch, Team
 from kvmweb.ui import act_details, links
-from tests.services.stage import mirrored, person
+from tests.services.stage import held, mirrored, person
 from tests.web.test_guest_pages import HTMX, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +67,17 @@ def test_shut_down_and_reboot_ask_first_without_alarm(guests: list[Ref], verb: s
     page = client.get(url).content.decode()
     assert f'hx-get="{url}{verb}/"' in page
     assert f'hx-post="{url}{verb}/"' not in page
+
+
+def test_all_that_is_wrong_with_a_new_disk_is_said_at_once(guests: list[Ref]) -> None:
+    client, pool = signed_in(person("ann", "administrator")), held(900, "taken.qcow2")
+    sent = {
+        "what": "new", "pool": pool.id, "name": "taken.qcow2", "capacity": "much", "bus": "virtio",
+        "image_format": "qcow2",
+    }  # fmt: skip
+    html = client.post(f"{links.of(guests[1])}disks/add/", sent, **HTMX).content.decode()
+    for field, said in {"name": "is in the pool already", "capacity": "with its unit"}.items():
+        assert re.search(rf'id="id_{field}_error"[^>]*>[^<]*{said}', html)
 
 
 def test_before_a_grant_is_taken_back_the_loss_is_named() -> None:
