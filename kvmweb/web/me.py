@@ -225,7 +225,8 @@ def _confirm_first(request: HttpRequest) -> HttpResponse:
 
 def _form(request: HttpRequest, template: str, form: Strict, **context: Any) -> HttpResponse:
     status = 422 if form.is_bound else 200
-    return respond.page(request, template, {"form": form, **context}, status=status)
+    context = {"form": form, "back": respond.origin(request, reverse("me")), **context}
+    return respond.page(request, template, context, status=status)
 
 
 urlpatterns = [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.contrib import messages as flash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -142,6 +142,26 @@ def goal(request: HttpRequest, otherwise: str) -> str:
         place, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return place if is_ours else otherwise
+
+
+def origin(request: HttpRequest, otherwise: str) -> str:
+    """The page of ours that one came from, for a Cancel: kept in the form's `back`.
+
+    Neither the page itself, nor the one that it stands before, which would only lead here again.
+    """
+    place = request.POST.get("back") or request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(
+        place, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    found = urlsplit(place)
+    if not is_ours or found.path in (request.path, urlsplit(goal(request, "")).path):
+        return otherwise
+    try:
+        view = resolve(found.path.removeprefix(get_script_prefix().rstrip("/"))).func
+    except Resolver404:
+        return otherwise
+    is_door = getattr(view, "is_open_door", False)
+    return otherwise if is_door else urlunsplit(("", "", found.path, found.query, ""))
 
 
 def no_rights(request: HttpRequest, *, is_object: bool = False) -> HttpResponse:

@@ -199,6 +199,25 @@ def test_changing_the_factor_asks_for_the_password_again(ada: Person) -> None:
     assert sign_in()[1]["Location"] == "/"
 
 
+def test_who_gives_no_password_goes_back_to_where_they_came_from(ada: Person) -> None:
+    client, _ = sign_in()
+    page = "/me/confirm/?next=/networks/filters/create/"
+    for came, leads in {
+        "https://testserver/networks/filters/?q=a": "/networks/filters/?q=a",
+        "https://testserver/networks/filters/create/": "/me/",
+        "https://testserver/me/confirm/": "/me/",
+        "https://testserver/sign-in/": "/me/",
+        "https://testserver/no/such/page/": "/me/",
+        "https://evil.example/networks/": "/me/",
+        "javascript:alert(1)": "/me/",
+    }.items():
+        body = client.get(page, secure=True, HTTP_REFERER=came).content.decode()
+        assert f'pf-m-link" href="{leads}"' in body, came
+    again = post(client, page, password="wrong", back="/networks/filters/").content.decode()
+    assert 'pf-m-link" href="/networks/filters/"' in again
+    assert "evil" not in post(client, page, password="", back="//evil.example/").content.decode()
+
+
 def test_a_new_password_ends_all_other_sessions(ada: Person) -> None:
     here, _ = sign_in()
     there, _ = sign_in()
@@ -283,6 +302,7 @@ def test_bad_input_keeps_what_was_typed(ada: Person) -> None:
     assert "a b&lt;x&gt;" in body
     assert 'value="Name"' in body
     assert "sh0rt" not in body
+    assert body.count('class="field-error"') == 3, "the password as well as the name and the mail"
 
 
 async def whole(answer: Any) -> bytes:
