@@ -22,7 +22,7 @@ from kvmweb.core.tuning import (
     Startup,
 )
 from kvmweb.core.tuning_choices import TuningChoices
-from kvmweb.services.guard import internal
+from kvmweb.services.guard import internal, open_to_all
 
 SHARES = (2, 10_000)
 QUOTA = (1_000, 17_592_186_044_415)
@@ -45,6 +45,18 @@ def faults(wanted: Part, before: Part, record: GuestRecord, choices: TuningChoic
         for name, said in found.items()
         if known.get(name) != said or getattr(wanted, name, "") != getattr(before, name, "")
     }
+
+
+@open_to_all("a pure function")
+def obstacle(part: str, record: GuestRecord) -> str:
+    """Why this part cannot be changed now, whatever is wanted: a sentence, empty where it can."""
+    if part != "firmware":
+        return ""
+    if record.state.is_active:
+        return _("Shut the guest down first.")
+    if record.snapshots or record.has_saved_state:
+        return _("It has snapshots or a saved state, which need this firmware.")
+    return ""
 
 
 def _processor(wanted: Processor, record: GuestRecord, choices: TuningChoices) -> Faults:
@@ -170,12 +182,10 @@ def _firmware(wanted: FirmwareChoice, record: GuestRecord, choices: TuningChoice
         return {"kind": _("This host has no such firmware.")}
     if wanted.kind == record.next_tuning.firmware.kind:
         return {}
-    if record.state.is_active:
-        return {"kind": _("Shut the guest down first.")}
+    if said := obstacle("firmware", record):
+        return {"kind": said}
     if wanted.kind == "secure" and "i440fx" in record.machine:
         return {"kind": _("Secure boot needs the chipset Q35.")}
-    if record.snapshots or record.has_saved_state:
-        return {"kind": _("It has snapshots or a saved state, which need this firmware.")}
     return {}
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from kvmweb.core import refs
 from kvmweb.core.errors import NotFound
 from kvmweb.services import tuning as desk
+from kvmweb.services import tuning_rules
 from kvmweb.ui import device_words, tuning_commands
 from kvmweb.ui import tuning as face
 from kvmweb.web import guest_dialogs
@@ -45,6 +46,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, part: str) -> HttpResponse
         when = desk.edit(actor, ref, wanted, definition_hash=typed["definition_hash"], **sure)
         return device_words.saved(when), "info" if when == "next" else "good"
 
+    obstacle = tuning_rules.obstacle(part, details.record)
     asked = Question(
         f"guests/tuning_{part}.html" if part in OWN else "guests/tuning.html",
         _("%(part)s: %(name)s") % {"part": face.TITLES[part], "name": details.record.name},
@@ -52,11 +54,12 @@ def edit(request: HttpRequest, host: str, uuid: UUID, part: str) -> HttpResponse
         form,
         act,
         {
-            "part": part,
+            "obstacle": obstacle,
             "command": tuning_commands.of(details, part),
             "groups": face.picture(found, now) if part == "placement" else (),
         },
         name=part,
+        is_possible=not obstacle,
     )
     return guest_dialogs.answer(request, details, asked)
 

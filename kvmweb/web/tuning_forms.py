@@ -15,6 +15,7 @@ from kvmweb.core import tuning
 from kvmweb.core.records import GuestRecord
 from kvmweb.core.tuning import Part, Placement
 from kvmweb.core.tuning_choices import TuningChoices
+from kvmweb.services import tuning_rules
 from kvmweb.ui import tuning as face
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.web.creation_form import Size
@@ -357,6 +358,9 @@ class FirmwareForm(PartForm):
         )
         widget: Any = self.fields["kind"].widget
         widget.impossible = frozenset(impossible)
+        if tuning_rules.obstacle("firmware", self.record) and not self.is_bound:
+            self.fields["kind"].disabled = True
+            del self.fields["is_sure"]
 
 
 FORMS: dict[str, type[PartForm]] = {

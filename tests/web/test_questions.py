@@ -80,6 +80,23 @@ def test_all_that_is_wrong_with_a_new_disk_is_said_at_once(guests: list[Ref]) ->
         assert re.search(rf'id="id_{field}_error"[^>]*>[^<]*{said}', html)
 
 
+def test_the_firmware_of_a_guest_that_runs_is_shown_and_not_offered(guests: list[Ref]) -> None:
+    client = signed_in(person("ann", "administrator"))
+    on, off = (
+        client.get(f"{links.of(ref)}set-up/firmware/", **HTMX).content.decode()
+        for ref in guests[:2]
+    )
+    assert 'type="submit"' in off
+    assert 'name="is_sure"' in off
+    assert 'type="submit"' not in on
+    assert 'name="is_sure"' not in on
+    assert on.count("Shut the guest down first.") == 1
+    assert re.search(r'<select name="kind"[^>]* disabled', on)
+    sent = {"kind": "efi", "is_sure": "on", "definition_hash": ""}
+    late = client.post(f"{links.of(guests[0])}set-up/firmware/", sent, **HTMX)
+    assert late.status_code in (422, 503), "it was started meanwhile"
+
+
 def test_before_a_grant_is_taken_back_the_loss_is_named() -> None:
     admin, ann = person("ada", "administrator"), person("ann", "viewer")
     CustomRole.objects.create(key="both", label="Both", verbs=["guest.view", "guest.start"])
