@@ -31,9 +31,8 @@ ASKS = require_http_methods(["GET", "HEAD", "POST"])
 
 def _mode() -> forms.ChoiceField:
     return forms.ChoiceField(
-        label=gettext_lazy("Macvtap mode"), choices=face.MODES, required=False,
-        help_text=gettext_lazy("Only for a device of the host."),
-    )  # fmt: skip
+        label=gettext_lazy("Macvtap mode"), choices=face.MODES, required=False
+    )
 
 
 def _rate(label: Any, most: int = cards.FLOW_MAX) -> forms.IntegerField:

@@ -75,6 +75,13 @@ def test_the_question_says_what_is_kept_in_each_way(editor: Client) -> None:
     assert "--disk-only" in page
 
 
+@pytest.mark.parametrize("state", [GuestState.SHUT_OFF, GuestState.RUNNING])
+def test_why_none_can_be_taken_is_said_once(editor: Client, state: GuestState) -> None:
+    page = editor.get(f"{links.of(guest(state=state))}snapshot/", **HTMX).content.decode()
+    assert page.count("The guest has no disk that could be kept.") == 1
+    assert 'type="submit"' not in page
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [("first", "There is a snapshot of this name"), ("a/b", "Up to 64 letters"),
