@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kvmweb.core.refs import Ref
+from kvmweb.core.volumes import is_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class DiskChoice:
     def is_proposed(self) -> bool:
         """Ticked at first: the guest's own, and nothing that came from elsewhere."""
         is_own = self.device in ("disk", "memory") and not self.is_readonly
-        return self.is_possible and (is_own or self.name.endswith("-seed.iso"))
+        return self.is_possible and (is_own or is_seed(self.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from kvmweb.core.volumes import is_seed
 from kvmweb.definitions import (
     bins,
     controllers,
@@ -23,9 +24,6 @@ from kvmweb.definitions import (
     templates,
 )
 from kvmweb.definitions.elements import Element, attribute
-
-SEED_END = "-seed.iso"
-"""How the name of a disc of answers for cloud-init ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ def _disk(disk: Element, source: Source) -> None:
 
 def _seed(root: Element, seed: Source) -> None:
     drives = root.findall("devices/disk[@device='cdrom']")
-    own = next((it for it in drives if guests.disk_source(it).endswith(SEED_END)), None)
+    own = next((it for it in drives if is_seed(guests.disk_source(it))), None)
     if own is not None:
         _disk(own, seed)
         return

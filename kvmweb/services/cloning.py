@@ -25,10 +25,10 @@ from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Denied, Invalid, WrongState
 from kvmweb.core.records import DiskRecord, GuestRecord, GuestState, HostState, PoolRecord
 from kvmweb.core.refs import Ref
+from kvmweb.core.volumes import SEED_END, is_seed
 from kvmweb.core.wishes import CloudWish
 from kvmweb.definitions import cloning as xml
 from kvmweb.definitions import firmware
-from kvmweb.definitions.cloning import SEED_END
 from kvmweb.inventory import models as mirror
 from kvmweb.services import (
     audit,
@@ -183,7 +183,7 @@ def _is_written(found: Original, disk: dict[str, Any]) -> bool:
 
 def _seeds(found: Original) -> set[str]:
     """Drives that hold the original's answers for cloud-init."""
-    return {disk.target for disk in found.disks if disk.name.endswith(SEED_END)}
+    return {disk.target for disk in found.disks if is_seed(disk.name)}
 
 
 def _steps(

@@ -65,6 +65,22 @@ def of_volumes(
 
 
 @internal("the noun's own service carries the mark")
+def held(named: Iterable[tuple[str, mirror.Volume]]) -> frozenset[Ref]:
+    """Of these volumes, each with the name of its pool: those that are a disk of some guest."""
+    found: set[Ref] = set()
+    known = {
+        (volume.host, place): volume.ref
+        for pool_name, volume in named
+        for place in places(pool_name, volume)
+    }
+    for part in _chunks([*known]):
+        uses = mirror.DiskUse.objects.filter(mirror.HOLDS, place__in={place for _, place in part})
+        for key in uses.values_list("host", "place"):
+            found.update({known[key]} if key in known else ())
+    return frozenset(found)
+
+
+@internal("the noun's own service carries the mark")
 def of_pool(actor: Actor, pool: mirror.Pool) -> Users:
     """The guests with a disk in this pool, also while it is stopped: by its folder and its name.
 

@@ -14,7 +14,7 @@ from kvmweb.core import records
 from kvmweb.core.creation import Ground, Plan
 from kvmweb.core.specs import CpuMode, DiskSpec, Firmware, GuestSpec, InterfaceSpec
 from kvmweb.core.systems import Support, System
-from kvmweb.core.volumes import is_disc
+from kvmweb.core.volumes import is_disc, is_seed
 from kvmweb.core.wishes import GuestWish, Source
 from kvmweb.ui import words
 from kvmweb.ui.templatetags.kvmweb import size
@@ -124,6 +124,8 @@ def images(source: Source, ground: Ground) -> list[Any]:
     for pool, found in ground.volumes.items():
         name = ground.pools[pool].name if pool in ground.pools else pool
         for volume in found.values():
+            if is_seed(volume.name):
+                continue
             if is_disc(volume.format, volume.name) is (source is Source.ISO):
                 groups[name].append((f"{pool}/{volume.name}", _image(volume, source, ground)))
     return [("", _now("Choose…")), *groups.items()]

@@ -28,7 +28,7 @@ class ImageLine:
     """One row. shown: how its vendor treats the system; None where nobody knows.
 
     remark: what is wrong with it. is_awaited: its disc is read soon. create_url: of the page that
-    installs a guest from it; empty where this reader cannot, or it is no disc to install from.
+    makes a guest of it; empty where this reader cannot, or it is no disc to install from.
     """
 
     row: ImageRow
@@ -80,9 +80,16 @@ def _is_data(row: ImageRow) -> bool:
     return disc is not None and not disc.is_bootable and not row.holding.is_sure
 
 
+def _source(row: ImageRow) -> Source:
+    """What the page begins with; there another one can be chosen."""
+    if row.is_disc:
+        return Source.ISO
+    return Source.CLOUD if "cloud" in row.name.casefold() else Source.IMPORT
+
+
 def _create_url(row: ImageRow) -> str:
-    is_other = row.holding.is_read and row.holding.disc is None
-    if not row.may_create or not row.is_disc or _is_data(row) or is_other:
+    is_other = row.is_disc and row.holding.is_read and row.holding.disc is None
+    if not row.may_create or _is_data(row) or is_other:
         return ""
-    query = {"source": Source.ISO, "host": row.ref.host, "pool": row.pool.id, "image": row.name}
+    query = {"source": _source(row), "host": row.ref.host, "pool": row.pool.id, "image": row.name}
     return f"{get_script_prefix()}guests/create/?{urlencode(query)}"

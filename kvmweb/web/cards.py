@@ -30,9 +30,7 @@ ASKS = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def _mode() -> forms.ChoiceField:
-    return forms.ChoiceField(
-        label=gettext_lazy("Macvtap mode"), choices=face.MODES, required=False
-    )
+    return forms.ChoiceField(label=gettext_lazy("Macvtap mode"), choices=face.MODES, required=False)
 
 
 def _rate(label: Any, most: int = cards.FLOW_MAX) -> forms.IntegerField:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
 from kvmweb.core.image_lists import ImageRow
+from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.systems import Support
 from kvmweb.hub.mirror import Writer
 from kvmweb.services import image_library
 from kvmweb.store.models import Image, Upload
+from kvmweb.ui import images
 from tests.hub import plain
-from tests.services.stage import held, person
+from tests.services.stage import held, mirrored, person
 
 TODAY = date(2026, 11, 1)
 
@@ -48,6 +51,39 @@ def test_discs_and_known_disks_are_listed_and_others_not(pool: Ref) -> None:
         "tools.iso": ("", True, False),
         "UBUNTU-24.04-live.ISO": ("ubuntu24.04", True, False),
     }
+
+
+def test_an_uploaded_disk_is_listed_until_a_guest_has_it(pool: Ref) -> None:
+    told(1, "cloud.qcow2")
+    actor = person("ed", "creator")
+    assert "cloud.qcow2" not in listed(actor), "any disk"
+    Image.objects.create(pool=str(pool), name="cloud.qcow2", state="fit", format="qcow2")
+    Image.objects.create(pool=str(pool), name="web01.qcow2", state="fit", format="qcow2")
+    names = {"cloud.qcow2", "web01.qcow2", "debian-12-genericcloud-amd64.qcow2"}
+    assert names < set(listed(actor))
+    disks = [
+        DiskRecord("vda", "virtio", "disk", "/images/web01.qcow2", "qcow2"),
+        DiskRecord("vdb", "virtio", "disk", "default/debian-12-genericcloud-amd64.qcow2", "raw"),
+    ]
+    mirrored(7, disks=tuple(disks))
+    assert names & set(listed(actor)) == {"cloud.qcow2"}
+    row = next(it for it in image_library.list_(actor) if it.name == "cloud.qcow2")
+    assert "source=cloud" in images.line(row).create_url
+    assert "source=import" in images.line(replace(row, name="disk.raw")).create_url
+
+
+def test_answers_for_cloud_init_are_nothing_to_install_from(pool: Ref) -> None:
+    for name in ("web01-seed.iso", "answers.iso", "live-seed.iso"):
+        told(1, name, format="iso")
+    for name, ids in {
+        "answers.iso": {"volume_id": "CIDATA"},
+        "live-seed.iso": {"volume_id": "LIVE", "is_bootable": True},
+    }.items():
+        Image.objects.create(
+            pool=str(pool), name=name, state="seen", seen=f"{2**30}:", facts={"disc": ids}
+        )
+    found = set(listed(person("vi", "viewer")))
+    assert found & {"web01-seed.iso", "answers.iso", "live-seed.iso"} == {"live-seed.iso"}
 
 
 def test_search_looks_at_the_system_too(pool: Ref) -> None:
