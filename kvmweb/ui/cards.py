@@ -12,6 +12,7 @@ from kvmweb.core.cards import CardLimits, CardPlace
 from kvmweb.core.networks import Flow
 from kvmweb.core.records import InterfaceRecord
 from kvmweb.ui import device_words
+from kvmweb.ui.words import Text
 
 _NAMES = {
     "virtio": "VirtIO",
@@ -36,13 +37,30 @@ def places(found: Iterable[CardPlace], now: InterfaceRecord | None = None) -> li
     if now is None:
         return shown
     group = f" · {now.port_group}" if now.port_group else ""
-    as_it_is = _("As it is: %(source)s") % {"source": f"{now.source or '–'}{group} ({now.type})"}
+    as_it_is = _("As it is: %(source)s") % {
+        "source": f"{now.source or '–'}{group} ({kind(now.type)})"
+    }
     return [("", as_it_is), *shown]
 
 
 def _shown(it: CardPlace) -> str:
     name = f"{it.source} · {it.port_group}" if it.port_group else it.source
     return name if it.is_active else _("%(network)s (stopped)") % {"network": name}
+
+
+KINDS: dict[str, Text] = {
+    "network": gettext_lazy("Virtual network"),
+    "bridge": gettext_lazy("Bridge"),
+    "direct": "macvtap",
+    "user": gettext_lazy("User networking"),
+    "hostdev": gettext_lazy("Host device"),
+}
+"""Of what a card is connected to; those that are not here are called as libvirt calls them."""
+
+
+def kind(name: str) -> str:
+    """What sort of connection it is."""
+    return str(KINDS.get(name, name))
 
 
 MODES = [

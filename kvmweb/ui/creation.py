@@ -254,4 +254,4 @@ def _boot(spec: GuestSpec) -> str:
 
 def boot_order(spec: GuestSpec) -> str:
     """In words."""
-    return ", ".join(str(_PLACES[place]) for place in spec.boot)
+    return words.listed(_PLACES[place] for place in spec.boot)

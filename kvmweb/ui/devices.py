@@ -20,6 +20,7 @@ KINDS: dict[DeviceKind, Text] = {
     DeviceKind.SCSI: "SCSI",
     DeviceKind.RENDER: gettext_lazy("3D drawing"),
 }
+_LINKS: dict[str, Text] = {"up": gettext_lazy("up"), "down": gettext_lazy("down")}
 _ICONS = {DeviceKind.DISK: "storage", DeviceKind.NET: "network", DeviceKind.SCSI: "storage"}
 _CLASSES: dict[str, Text] = {
     "01": gettext_lazy("storage controller"),
@@ -101,7 +102,7 @@ def _facts(row: DeviceRow) -> Iterable[str]:
     if record.driver:
         yield _("driver %(name)s") % {"name": record.driver}
     if record.link:
-        yield _("link %(state)s") % {"state": record.link}
+        yield _("link %(state)s") % {"state": _LINKS.get(record.link, record.link)}
     if record.speed:
         yield f"{record.speed / 1000:g} Gbit/s"
     if record.is_removable:

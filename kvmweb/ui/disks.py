@@ -59,7 +59,7 @@ LIMITS = {
     "read_iops": gettext_lazy("Requests to read"),
     "write_iops": gettext_lazy("Requests to write"),
 }
-_DEVICES: dict[str, Text] = {
+DEVICES: dict[str, Text] = {
     "disk": gettext_lazy("Disk"),
     "cdrom": gettext_lazy("CD-ROM"),
     "floppy": gettext_lazy("Floppy drive"),
@@ -68,7 +68,7 @@ _DEVICES: dict[str, Text] = {
 
 def device(kind: str) -> str:
     """What sort of disk it is."""
-    return str(_DEVICES.get(kind, kind))
+    return str(DEVICES.get(kind, kind))
 
 
 def buses(now: str = "", offered: Iterable[str] = BUSES) -> list[tuple[str, Text]]:

@@ -23,7 +23,7 @@ from kvmweb.core.hardware_kinds import KINDS, named
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.ui import device_words, in_effect, messages
 from kvmweb.ui import hardware_words as words
-from kvmweb.ui.words import Text
+from kvmweb.ui.words import Text, colon, listed
 
 _ORDER = {kind.name: order for order, kind in enumerate(KINDS)}
 
@@ -118,12 +118,14 @@ def _said(device: Device, host_device: str = "") -> str:
         if field.is_said and device.values.get(field.name)
     ]
     place = device.values.get("device", "").partition(":")[2]
-    return ", ".join([part for part in (host_device, place) if part] + found)
+    return listed([part for part in (host_device, place) if part] + found)
 
 
 def _part(device: Device) -> str:
     facts = _said(device)
-    return f"{words.kind(device.kind, device.tag).label}: {facts}" if facts else str(device.tag)
+    return (
+        f"{words.kind(device.kind, device.tag).label}{colon()}{facts}" if facts else str(device.tag)
+    )
 
 
 def _counted(parts: Iterable[str]) -> list[str]:

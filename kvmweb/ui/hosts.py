@@ -202,7 +202,7 @@ def _abilities(hardware: HardwareRecord) -> tuple[Ability, ...]:
             bool(can.vcpus_max),
             _("at most %(n)d") % {"n": can.vcpus_max} if can.vcpus_max else "",
         ),
-        Ability(gettext_lazy("Processor models"), bool(modes), ", ".join(modes)),
+        Ability(gettext_lazy("Processor models"), bool(modes), words.listed(modes)),
         Ability(gettext_lazy("Machine types"), bool(hardware.machines), ", ".join(q35)),
         Ability(gettext_lazy("UEFI firmware"), "efi" in can.firmwares),
         Ability(gettext_lazy("Secure boot"), can.has_secure_boot and "efi" in can.firmwares),
@@ -212,7 +212,7 @@ def _abilities(hardware: HardwareRecord) -> tuple[Ability, ...]:
         Ability(
             gettext_lazy("Devices of the host"),
             bool(devices),
-            ", ".join(devices) if hardware.iommu else _without_iommu(devices),
+            words.listed(devices) if hardware.iommu else _without_iommu(devices),
         ),
         Ability(gettext_lazy("Shared folders (virtiofs)"), "virtiofs" in can.file_systems),
         Ability(gettext_lazy("Live migration"), hardware.can_migrate_live),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from kvmweb.core.records import PendingChange
-from kvmweb.ui import disks, hardware_words, tuning
+from kvmweb.ui import cards, disks, hardware_words, tuning
 from kvmweb.ui.templatetags.kvmweb import size
 from kvmweb.ui.words import Text
 
@@ -82,6 +82,8 @@ _SIZES = ("limit", "page_size")
 _VALUES: dict[tuple[str, str], Text] = {
     ("is_link_up", "yes"): gettext_lazy("up"),
     ("is_link_up", "no"): gettext_lazy("down"),
+    **{("device", name): word for name, word in disks.DEVICES.items()},
+    **{("type", name): word for name, word in cards.KINDS.items()},
     ("", "yes"): pgettext_lazy("a value", "yes"),
     ("", "no"): pgettext_lazy("a value", "no"),
 }

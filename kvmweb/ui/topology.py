@@ -16,7 +16,7 @@ from kvmweb.core.network_details import Attached
 from kvmweb.core.networks import HostInterface
 from kvmweb.core.records import NetworkRecord
 from kvmweb.core.refs import Ref
-from kvmweb.ui import links
+from kvmweb.ui import cards, links
 from kvmweb.ui import network_reach as reaches
 
 COLUMNS = (0, 270, 540, 820)
@@ -184,7 +184,7 @@ def _card(
 ) -> Row:
     card, state = it.card, state_of(it)
     key = f"card:{order}"
-    more = card.target or card.model or card.type
+    more = card.target or card.model or cards.kind(card.type)
     plan.node(key, 3, it.name, more=more, url=links.of(it.ref), state=state)
     found = by_name.get(card.source) if card.type == "network" else None
     if found:
@@ -202,7 +202,7 @@ def _card(
         network=card.source if card.type == "network" else "",
         network_url=links.of(found[0]) if found else "",
         bridge=bridge,
-        beyond=str(reaches.MODES.get(spec.mode, "")) if spec else card.type,
+        beyond=str(reaches.MODES.get(spec.mode, "")) if spec else cards.kind(card.type),
         state=state,
     )
 

@@ -13,7 +13,7 @@ from kvmweb.core.records import GuestRecord
 from kvmweb.core.tuning import Backing, Banks, Clock, Placement, Processor, Startup
 from kvmweb.core.tuning_choices import TuningChoices
 from kvmweb.ui.templatetags.kvmweb import size
-from kvmweb.ui.words import Text
+from kvmweb.ui.words import Text, listed
 
 Choices = list[tuple[str, Text]]
 
@@ -140,7 +140,7 @@ def layout(topology: tuple[int, ...]) -> str:
     words.append(ngettext("%(n)d core", "%(n)d cores", cores) % {"n": cores})
     if threads > 1:
         words.append(_("%(n)d threads a core") % {"n": threads})
-    return ", ".join(words)
+    return listed(words)
 
 
 def lacking(lacks: tuple[str, ...]) -> str:
@@ -169,7 +169,7 @@ def _placement(now: Placement) -> str:
         words.append(_("%(n)d%% of a CPU each") % {"n": 100 * now.quota // (now.period or 100_000)})
     if now.memory_mode:
         words.append(_("memory of node %(nodes)s") % {"nodes": now.nodes})
-    return ", ".join(words) or _("anywhere")
+    return listed(words) or _("anywhere")
 
 
 def _backing(now: Backing) -> str:
@@ -179,7 +179,7 @@ def _backing(now: Backing) -> str:
     elif now.page_size:
         words.append(_("huge pages"))
     words += [_("never swapped out")] * now.is_locked + [_("shared")] * now.is_shared
-    return ", ".join(words) or _("ordinary pages")
+    return listed(words) or _("ordinary pages")
 
 
 def _banks(now: Banks) -> str:
@@ -196,7 +196,7 @@ def _clock(now: Clock) -> str:
 def _startup(now: Startup) -> str:
     menu = {"yes": _("with a boot menu"), "no": _("without a boot menu")}.get(now.boot_menu, "")
     reboot = _("at a reboot: %(what)s") % {"what": ENDINGS.get(now.on_reboot, now.on_reboot)}
-    return ", ".join(filter(None, [menu, reboot]))
+    return listed(filter(None, [menu, reboot]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ Tones: good, info, busy, warn, bad, calm. Colour is never alone: each tone comes
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from kvmweb.core import addresses, records, refs
 
@@ -320,6 +321,21 @@ def right(name: str) -> Verb:
 def forward(mode: str) -> Text:
     """A network's forward mode in plain words."""
     return _FORWARDS.get(mode, mode)
+
+
+def colon() -> str:
+    """What stands between a label and what it says: languages write it differently."""
+    return pgettext("between a label and what it says", ": ")
+
+
+def comma() -> str:
+    """What stands between the parts of a list."""
+    return pgettext("between the parts of a list", ", ")
+
+
+def listed(items: Iterable[object]) -> str:
+    """One after the other, with what this language writes between them."""
+    return comma().join(str(item) for item in items)
 
 
 def pool_type(kind: str) -> Text:

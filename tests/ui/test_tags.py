@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.template import Context, Template
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from kvmweb.ui import words
 from kvmweb.ui.templatetags import kvmweb as tags
@@ -80,3 +80,15 @@ def test_a_vendor_file_is_found_by_the_last_part_of_its_package() -> None:
     assert re.search(
         r"vendor/(@|%40)patternfly/patternfly/[\d.]+/patternfly.min.css$", page.render(Context())
     )
+
+
+def test_what_libvirt_calls_a_device_is_said_as_a_person_calls_it() -> None:
+    words = "{{ 'cdrom'|disk_device }}, {{ 'network'|card_kind }}, {{ 'vdpa'|card_kind }}"
+    shown = Template("{% load devices %}" + words).render(Context())
+    assert shown == "CD-ROM, Virtual network, vdpa"
+
+
+def test_a_link_that_is_down_is_not_one_whose_network_went_away() -> None:
+    key = "{% load i18n %}{% translate 'up' %} {% translate 'down' %} {% translate 'unplugged' %}"
+    with translation.override("zh-hans"):
+        assert len(set(Template(key).render(Context()).split())) == 3

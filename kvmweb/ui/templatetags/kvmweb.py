@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -71,6 +72,24 @@ def host_state(state: str, is_enabled: bool = True) -> words.State:
 def activity_state(is_active: bool) -> words.State:
     """How a pool or network is shown."""
     return words.activity(is_active)
+
+
+@register.simple_tag
+def colon() -> str:
+    """Between a label and what it says."""
+    return words.colon()
+
+
+@register.simple_tag
+def comma() -> str:
+    """Between the parts of a list."""
+    return words.comma()
+
+
+@register.filter
+def listed(items: Iterable[Any]) -> str:
+    """With what the language writes between the parts of a list."""
+    return words.listed(items)
 
 
 @register.filter
