@@ -16,6 +16,7 @@ from kvmweb.core.topics import Notice
 from kvmweb.live.agent import AgentRegion
 from kvmweb.live.regions import Part, Picture, Region, part, shows
 from kvmweb.services import guest_page
+from kvmweb.ui import charts
 from kvmweb.ui import guest_page as face
 
 _CARDS = ("overview", "use", "description", "disks", "interfaces")
@@ -61,7 +62,7 @@ class GuestPageRegion:
         except NotFound:
             return None
         dom_id = f"{self._ref.dom_id}-charts"
-        context = {"charts": face.charts(use), "dom_id": self._ref.dom_id}
+        context = {"charts": charts.of(use), "dom_id": self._ref.dom_id}
         return {dom_id: part(render_to_string("guests/charts.html", context).strip())}
 
 

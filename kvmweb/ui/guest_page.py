@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from kvmweb.core.details import Asked, GuestDetails, GuestUse
+from kvmweb.core.details import Asked, GuestDetails
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import DiskRecord, GuestRecord, GuestState, InterfaceRecord
 from kvmweb.ui import (
+    charts,
     commands,
     controls,
     hardware,
@@ -22,13 +23,12 @@ from kvmweb.ui import (
     messages,
     pending,
     snapshots,
-    sparklines,
     tuning,
     words,
 )
+from kvmweb.ui.charts import Chart
 from kvmweb.ui.controls import Control
 from kvmweb.ui.snapshots import SnapshotRow
-from kvmweb.ui.sparklines import Sparkline
 from kvmweb.ui.words import Text
 
 PATIENCE = timedelta(seconds=60)
@@ -111,18 +111,6 @@ class Attention:
     detail: str = ""
     again_s: int = 0
     control: Control | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One sparkline with its present value, already in words where `is_text`."""
-
-    name: str
-    label: Text
-    value: float | None
-    unit: str
-    line: Sparkline
-    of: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +253,7 @@ def page(details: GuestDetails) -> GuestPage:
         menu=_menu(found, is_template=record.template is not None),
         by_verb=found,
         attention=attention(details, found, timezone.now()),
-        charts=charts(details.use),
+        charts=charts.of(details.use),
         reason=REASONS.get(record.reason, record.reason.replace("-", " ")),
         virt_type=VIRT_TYPES.get(record.virt_type, record.virt_type),
         firmware=FIRMWARES.get(record.firmware, record.firmware),
@@ -379,31 +367,3 @@ def _shutting_down(
         "warn",
         control=force_off,
     )
-
-
-def charts(use: GuestUse) -> tuple[Chart, ...]:
-    """CPU and memory against their limits; disk and network against their own peak."""
-    columns = list(zip(*use.samples, strict=False)) if use.samples else [()] * 7
-    newest = use.samples[-1] if use.samples and use.is_active else (None,) * 7
-    _at, cpu, used, read, written, received, sent = columns
-    held = use.memory_used if use.is_active else None
-    # Before the balloon reports, it is the QEMU process's own, which can be more.
-    whole = use.memory if held is None or held <= use.memory else None
-    return (
-        Chart("cpu", gettext_lazy("CPU"), use.cpu if use.is_active else None, "%",
-              sparklines.draw(cpu, 100.0)),
-        Chart("memory", gettext_lazy("Memory"), held, "B",
-              sparklines.draw(used, float(use.memory)), of=whole),
-        Chart("disk", gettext_lazy("Disk"), _sum(newest[3], newest[4]), "B/s",
-              sparklines.draw(_sums(read, written), 1024.0)),
-        Chart("net", gettext_lazy("Network"), _sum(newest[5], newest[6]), "B/s",
-              sparklines.draw(_sums(received, sent), 1024.0)),
-    )  # fmt: skip
-
-
-def _sum(one: float | None, other: float | None) -> float | None:
-    return None if one is None and other is None else (one or 0.0) + (other or 0.0)
-
-
-def _sums(one: Iterable[float | None], other: Iterable[float | None]) -> list[float | None]:
-    return [_sum(a, b) for a, b in zip(one, other, strict=False)]

@@ -18,7 +18,7 @@ from kvmweb.core.hosts import (
 )
 from kvmweb.core.readiness import Verdict
 from kvmweb.ui import reach, readiness, sparklines, words
-from kvmweb.ui.guest_page import Chart
+from kvmweb.ui.charts import Chart
 from kvmweb.ui.readiness import Said
 from kvmweb.ui.words import Text
 

@@ -15,7 +15,7 @@ from kvmweb.core.networks import Flow
 from kvmweb.core.offers import Obstacle, Offer
 from kvmweb.core.records import DiskRecord, GuestState, HostState, InterfaceRecord
 from kvmweb.services.power import TABLE
-from kvmweb.ui import guest_page, sparklines, xml_text
+from kvmweb.ui import charts, guest_page, sparklines, xml_text
 from tests.hub import plain
 
 
@@ -114,9 +114,9 @@ def test_an_impossible_offer_says_why() -> None:
 def test_charts_of_a_guest_that_is_off_have_no_values() -> None:
     samples = ((0.0, 50.0, 1.0, 1.0, 1.0, 1.0, 1.0),)
     off = GuestUse(is_active=False, memory=2**26, cpu=50.0, memory_used=1, samples=samples)
-    assert [chart.value for chart in guest_page.charts(off)] == [None] * 4
+    assert [chart.value for chart in charts.of(off)] == [None] * 4
     on = GuestUse(is_active=True, memory=2**26, cpu=50.0, memory_used=1, samples=samples)
-    assert [chart.value for chart in guest_page.charts(on)] == [50.0, 1, 2.0, 2.0]
+    assert [chart.value for chart in charts.of(on)] == [50.0, 1, 2.0, 2.0]
 
 
 def test_a_sparkline_stands_at_the_right_and_breaks_at_gaps() -> None:
