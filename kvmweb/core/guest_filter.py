@@ -22,23 +22,28 @@ COLUMNS = (
 SORTS = ("name", *COLUMNS)
 STATES = tuple(state for state in GuestState if state is not GuestState.BLOCKED)
 """What can be chosen: "blocked" is shown, counted and found as running."""
-FIELDS = ("q", "state", "host", "tag", "template", "sort", "page", "columns")
+FIELDS = ("q", "state", "host", "tag", "project", "template", "sort", "page", "columns")
 ONLY, NONE = "only", "none"
 """Of templates: nothing else is shown, or they are left out."""
 BESIDE = frozenset({"dialog"})
 """Fields that belong to the page's frame."""
 _TEXT_MAX = 200
 _PAGE_MAX = 100_000
+_KEY_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class GuestFilter:
-    """sort: a column, with a minus for descending. notes: the fields that were not understood."""
+    """sort: a column, with a minus for descending. notes: the fields that were not understood.
+
+    project: its key; 0 for any or none.
+    """
 
     q: str = ""
     state: str = ""
     host: str = ""
     tag: str = ""
+    project: int = 0
     template: str = ""
     sort: str = "name"
     page: int = 1
@@ -77,7 +82,7 @@ class GuestFilter:
     @property
     def is_narrowed(self) -> bool:
         """Whether anything is left out."""
-        return bool(self.q or self.state or self.host or self.tag or self.template)
+        return bool(self.q or self.state or self.host or self.tag or self.project or self.template)
 
     def sorted_by(self, column: str) -> Self:
         """The first page by this column; the other way round when it is sorted by it already."""
@@ -116,6 +121,11 @@ def _sort(given: str) -> str | None:
     return given if given.removeprefix("-") in SORTS and not given.startswith("--") else None
 
 
+def _project(given: str) -> int | None:
+    is_key = given.isascii() and given.isdecimal() and len(given) <= _KEY_DIGITS
+    return int(given) if is_key else None
+
+
 def _page(given: str) -> int | None:
     is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(_PAGE_MAX))
     return int(given) if is_number and 1 <= int(given) <= _PAGE_MAX else None
@@ -130,6 +140,6 @@ def _columns(given: str) -> tuple[str, ...] | None:
 
 
 _READERS = {
-    "q": _text, "state": _state, "host": _host, "tag": _text,
+    "q": _text, "state": _state, "host": _host, "tag": _text, "project": _project,
     "template": _template, "sort": _sort, "page": _page, "columns": _columns,
 }  # fmt: skip

@@ -95,6 +95,8 @@ class GuestList:
     """On some host."""
     page_size: int = 100
     templates: int = 0
+    projects: tuple[tuple[int, str], ...] = ()
+    """Key and name of those that the list can be narrowed to."""
 
     @property
     def pages(self) -> int:

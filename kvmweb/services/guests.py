@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from kvmweb.access import judge
 from kvmweb.access.judge import Reach
@@ -28,9 +28,9 @@ from kvmweb.core.offers import Offer
 from kvmweb.core.records import GuestState, HostState
 from kvmweb.core.refs import Ref
 from kvmweb.inventory import models as mirror
-from kvmweb.services import maintenance, power, sight
+from kvmweb.services import maintenance, power, projects, sight
 from kvmweb.services.guard import guarded, internal, sifted
-from kvmweb.store.models import Host
+from kvmweb.store.models import Belonging, Host
 
 PAGE_SIZE = 100
 TAGS_S = 5.0
@@ -108,7 +108,9 @@ def list_(actor: Actor, wanted: GuestFilter) -> GuestList:
     may_create = not reaches["guest.create"].is_nowhere
     if reach.is_nowhere:
         return GuestList(wanted, (), 0, 0, {}, (), (), rev, has_right=False, may_create=may_create)
-    facets = _facets_of(reach, rev)
+    facets, known = _facets_of(reach, rev), projects.listed(actor)
+    if wanted.project and wanted.project not in dict(known):
+        wanted = replace(wanted, project=0, notes=(*wanted.notes, "project"))
     seen = sum(facets.hosts.values())
     found = _found(reach, wanted)
     total = found.count() if wanted.is_narrowed else seen
@@ -129,6 +131,7 @@ def list_(actor: Actor, wanted: GuestFilter) -> GuestList:
         may_create=may_create,
         page_size=PAGE_SIZE,
         templates=facets.templates,
+        projects=known,
     )
 
 
@@ -187,6 +190,10 @@ def _found(reach: Reach, wanted: GuestFilter) -> QuerySet[mirror.Guest]:
         found = found.filter(host=wanted.host)
     if wanted.tag:
         found = found.filter(tags__contains=f"|{wanted.tag}|")
+    if wanted.project:
+        inside = Belonging.objects.filter(project=wanted.project, kind=refs.Kind.GUEST)
+        inside = inside.filter(host=OuterRef("host"), identity=OuterRef("uuid"))
+        found = found.filter(Exists(inside))
     if wanted.template:
         templates = mirror.Guest.objects.filter(is_template=True).values("pk")
         are = Q(pk__in=templates)  # few, in an index of their own

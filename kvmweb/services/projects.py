@@ -181,6 +181,16 @@ def all_(actor: Actor) -> list[tuple[int, str]]:
     return list(Project.objects.order_by("name").values_list("pk", "name"))
 
 
+@sifted("guest.view")
+def listed(actor: Actor) -> tuple[tuple[int, str], ...]:
+    """Key and name of those that give this actor guests to see; all, for who sees all guests."""
+    found = Project.objects.order_by("name")
+    if not judge.reach(actor, "guest.view").everything:
+        keys = judge.projects(actor, "guest.view")
+        found = found.filter(pk__in=keys) if keys else found.none()
+    return tuple(found.values_list("pk", "name"))
+
+
 @sifted(CREATE)
 def choices(actor: Actor, host: str) -> list[tuple[int, str]]:
     """The projects that a new guest of this actor can be in on this host; (0, "") first for none.

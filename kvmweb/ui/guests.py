@@ -52,6 +52,7 @@ NOTES: dict[str, words.Text] = {
     "state": _("state"),
     "host": _("host"),
     "tag": _("tag"),
+    "project": _("project"),
     "template": _("templates"),
     "sort": _("order"),
     "page": _("page"),

@@ -262,6 +262,7 @@ def test_the_button_stands_on_the_list_and_in_the_finder(
     page.goto(f"{portal.url}/guests/")
     page.locator("main").get_by_role("link", name="Create a guest").first.click()
     expect(page.locator("main h1")).to_have_text("Create a guest")
+    page.wait_for_load_state()  # before that the browser takes its own keys itself
     page.keyboard.press("Control+k")
     page.keyboard.type("create a g")
     expect(page.locator(".finder-results")).to_contain_text("Create a guest")

@@ -208,6 +208,21 @@ def test_a_grant_names_its_project_by_name_or_key(admin: Actor) -> None:
         grants.give(admin, grants.Terms("viewer", "project:none"), person_id=vi.person_id)
 
 
+def test_the_list_of_guests_is_narrowed_to_a_project_of_its_reader(
+    admin: Actor, stocked: tuple[Ref, ...]
+) -> None:
+    one, two, *_ = stocked
+    shop, lab = project(admin, "Shop", one), project(admin, "Lab", two)
+    found = guests.list_(admin, GuestFilter(project=shop))
+    assert ([row.line.ref for row in found.rows], found.total) == ([one], 1)
+    assert found.projects == ((lab, "Lab"), (shop, "Shop"))
+    pia = member("pia", lab)
+    assert guests.list_(pia, GuestFilter()).projects == ((lab, "Lab"),)
+    strange = guests.list_(pia, GuestFilter(project=shop))
+    assert (strange.wanted.project, strange.wanted.notes) == (0, ("project",))
+    assert guests.list_(person("vi", "viewer", str(HOST)), GuestFilter()).projects == ()
+
+
 def test_outside_of_projects_a_creator_of_the_host_needs_none(
     admin: Actor, stocked: tuple[Ref, ...]
 ) -> None:
