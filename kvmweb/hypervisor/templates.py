@@ -35,7 +35,8 @@ def mark(
             raise errors.WrongState("it has no stored definition", name=domain.name())
         if domain.hasManagedSaveImage(0):
             raise errors.WrongState("its state is saved", name=domain.name())
-        element = xml.build(wire.from_plain(TemplateMark, mark))
-        metadata.write(domain, metadata.ELEMENT, element, metadata.TEMPLATE)
+        # First: linked clones rest on it from the moment it is seen as a template.
         if domain.autostart():
             domain.setAutostart(0)
+        element = xml.build(wire.from_plain(TemplateMark, mark))
+        metadata.write(domain, metadata.ELEMENT, element, metadata.TEMPLATE)
