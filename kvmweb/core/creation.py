@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from kvmweb.core import wire
 from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.records import HostRecord, NetworkRecord, PoolRecord, VolumeRecord
 from kvmweb.core.specs import GuestSpec
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeLine:
+    """A volume as a choice names it. path: what `Ground.users` knows it by."""
+
+    name: str
+    format: str
+    capacity: int
+    path: str
+
+
+class PoolVolumes(Mapping[str, VolumeRecord]):
+    """The volumes of one pool by name: all as lines, and each whole when it is asked for.
+
+    A page offers thousands and looks at few: reading two thousand records took it 80 ms.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, VolumeLine] = {}
+        self._texts: dict[str, str] = {}
+
+    def add(self, line: VolumeLine, text: str) -> None:
+        """text: its record as JSON."""
+        self._lines[line.name], self._texts[line.name] = line, text
+
+    @property
+    def lines(self) -> Collection[VolumeLine]:
+        """In the order in which they were added."""
+        return self._lines.values()
+
+    def __getitem__(self, name: str) -> VolumeRecord:
+        return wire.from_plain(VolumeRecord, json.loads(self._texts[name]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._lines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +69,7 @@ class Ground:
     names: frozenset[str]
     """Of its guests, and of those under way."""
     pools: Mapping[str, PoolRecord]
-    volumes: Mapping[str, Mapping[str, VolumeRecord]]
+    volumes: Mapping[str, PoolVolumes]
     users: Mapping[str, tuple[str, ...]]
     networks: Mapping[str, NetworkRecord]
     forged: frozenset[str]
@@ -52,7 +96,8 @@ class Ground:
 
     def volume(self, pool: str, name: str) -> VolumeRecord | None:
         """The volume of this name in this pool."""
-        return self.volumes.get(pool, {}).get(name)
+        found = self.volumes.get(pool)
+        return found.get(name) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,18 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from kvmweb.access import judge
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
-from kvmweb.core.creation import Ground, Plan
+from kvmweb.core.creation import Ground, Plan, PoolVolumes, VolumeLine
 from kvmweb.core.errors import Invalid, NotFound
 from kvmweb.core.jobs import JobState
 from kvmweb.core.offers import Obstacle, Offer
-from kvmweb.core.records import HostRecord, HostState, NetworkRecord, PoolRecord, VolumeRecord
+from kvmweb.core.records import HostRecord, HostState, NetworkRecord, PoolRecord
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.specs import DirectBoot, GuestSpec
 from kvmweb.core.systems import System
@@ -238,13 +240,19 @@ def names(host: str) -> frozenset[str]:
     return frozenset(guests) | set(binned.values_list("record__name", flat=True)) | names
 
 
-def _volumes(host: str, reach: judge.Reach) -> dict[str, dict[str, VolumeRecord]]:
-    found: defaultdict[str, dict[str, VolumeRecord]] = defaultdict(dict)
+def _volumes(host: str, reach: judge.Reach) -> dict[str, PoolVolumes]:
+    found: defaultdict[str, PoolVolumes] = defaultdict(PoolVolumes)
     rows = mirror.Volume.objects.filter(host=host, is_gone=False).order_by("name_fold")
+    pools = mirror.Pool.objects.filter(host=host, is_gone=False).values_list("uuid", flat=True)
+    mine = [pool for pool in pools if reach.covers(refs.pool(host, pool))]
     unfit = image_locks.unfit_on(host)
-    for pool, name, record in rows.values_list("pool", "name", "record"):
-        if reach.covers(refs.pool(host, pool)) and (pool, name) not in unfit:
-            found[pool][name] = wire.from_plain(VolumeRecord, record)
+    text = Cast("record", TextField())
+    for pool, record, *line in rows.filter(pool__in=mine).values_list(
+        "pool", text, "name", "format", "capacity", "place"
+    ):
+        volume = VolumeLine(*line)
+        if (pool, volume.name) not in unfit:
+            found[pool].add(volume, record)
     return dict(found)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from django.utils.translation import gettext as _
@@ -206,6 +205,8 @@ def _is_closed(record: VolumeRecord, ground: Ground) -> bool:
     """
     if record.uuid in ground.forged:
         return False
+    if not record.backing:
+        return True
     paths = {it.path: it for pool in ground.volumes.values() for it in pool.values()}
     seen: set[str] = set()
     while record.backing:
@@ -331,7 +332,7 @@ def file_stem(name: str) -> str:
 
 def _free(ground: Ground, pool: str, stem: str, suffix: str, made: list[NewVolume]) -> str:
     """A name that no volume of the pool has, and none that is about to be made."""
-    taken: Mapping[str, object] = ground.volumes.get(pool, {})
+    taken = ground.volumes.get(pool, ())
     planned = {volume.name for volume in made if volume.pool == pool}
     names = (f"{stem}{tail}.{suffix}" for tail in ("", *(f"-{n}" for n in range(1, 10_000))))
     return next(name for name in names if name not in taken and name not in planned)

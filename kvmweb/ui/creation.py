@@ -10,8 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from kvmweb.core import records
-from kvmweb.core.creation import Ground, Plan
+from kvmweb.core.creation import Ground, Plan, VolumeLine
 from kvmweb.core.specs import CpuMode, DiskSpec, Firmware, GuestSpec, InterfaceSpec
 from kvmweb.core.systems import Support, System
 from kvmweb.core.volumes import is_disc, is_seed
@@ -123,7 +122,7 @@ def images(source: Source, ground: Ground) -> list[Any]:
     groups: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for pool, found in ground.volumes.items():
         name = ground.pools[pool].name if pool in ground.pools else pool
-        for volume in found.values():
+        for volume in found.lines:
             if is_seed(volume.name):
                 continue
             if is_disc(volume.format, volume.name) is (source is Source.ISO):
@@ -131,7 +130,7 @@ def images(source: Source, ground: Ground) -> list[Any]:
     return [("", _now("Choose…")), *groups.items()]
 
 
-def _image(volume: records.VolumeRecord, source: Source, ground: Ground) -> str:
+def _image(volume: VolumeLine, source: Source, ground: Ground) -> str:
     users = ground.users.get(volume.path, ()) if source is Source.IMPORT else ()
     text = f"{volume.name}, {size(volume.capacity)}"
     if not users:

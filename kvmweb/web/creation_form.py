@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
@@ -80,6 +80,13 @@ class Choices:
     ground: Ground
     originals: list[tuple[str, str]]
     may_write_xml: bool = False
+    _images: dict[Source, list[Any]] = field(default_factory=dict, repr=False)
+
+    def images(self, source: Source) -> list[Any]:
+        """What volumes it can be made of. A page asks for each form and each disk: thousands."""
+        if source not in self._images:
+            self._images[source] = face.images(source, self.ground)
+        return self._images[source]
 
 
 class CreateForm(Strict):
@@ -174,7 +181,7 @@ class CreateForm(Strict):
             self.rows[kind] = list(range(count))
         self.base_fields = dict(type(self).base_fields)  # type: ignore[misc]
         for number in self.rows["disk"]:
-            self.base_fields.update(_disk_fields(f"disk-{number}-", ground))
+            self.base_fields.update(_disk_fields(f"disk-{number}-", choices))
         for number in self.rows["card"]:
             self.base_fields.update(_card_fields(f"card-{number}-", ground))
         super().__init__(data, **rest)
@@ -182,7 +189,7 @@ class CreateForm(Strict):
         self._choose("virt_type", face.virt_types(ground))
         self._choose("project", face.projects(ground))
         source = self._source()
-        self._choose("image", face.images(source, ground))
+        self._choose("image", choices.images(source))
         self._choose("original", [("", _("Choose…")), *choices.originals])
         self._choose("into", [("", _("Beside the originals")), *face.pools(ground)])
         self._choose("source", face.sources(may_write_xml=choices.may_write_xml))
@@ -266,13 +273,13 @@ def _rows(data: Mapping[str, Any]) -> dict[str, list[int]]:
     return {kind: sorted(numbers)[: limits[kind]] for kind, numbers in found.items()}
 
 
-def _disk_fields(start: str, ground: Ground) -> dict[str, forms.Field]:
+def _disk_fields(start: str, choices: Choices) -> dict[str, forms.Field]:
     return {
         f"{start}what": _choice(_("Disk"), face.DISK_KINDS),
-        f"{start}pool": _choice(_("Pool"), face.pools(ground)),
+        f"{start}pool": _choice(_("Pool"), face.pools(choices.ground)),
         f"{start}size": Size(label=_("Size"), required=False),
         f"{start}format": _choice(_("Format"), _choices(FORMATS, face.FORMATS)),
-        f"{start}volume": _choice(_("Volume"), lambda: face.images(Source.IMPORT, ground)),
+        f"{start}volume": _choice(_("Volume"), lambda: choices.images(Source.IMPORT)),
         f"{start}bus": _choice(
             _("Bus"), [("", _("Suits the system")), *_choices(BUSES, face.BUSES)]
         ),
