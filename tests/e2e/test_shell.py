@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.portal import Portal
 from tests.lab.host import LabHost
@@ -180,3 +180,27 @@ def test_the_page_says_when_it_is_not_live_and_recovers(sign_in: Callable[..., P
     expect(page.locator("#offline-since")).to_have_text(re.compile(r"\d\d:\d\d"))
     page.context.set_offline(False)
     expect(page.locator("#offline")).to_be_hidden(timeout=15_000)
+
+
+def test_a_page_that_missed_a_part_is_fetched_again_once(
+    sign_in: Callable[..., Page], portal: Portal
+) -> None:
+    page = sign_in("ada")
+    asked: list[str] = []
+
+    def missing(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 2:
+            route.continue_()
+        else:
+            route.abort("internetdisconnected")
+
+    page.route("**/js/menus.js", missing)
+    page.goto(f"{portal.url}/networks/")
+    expect(page.locator("body")).to_have_attribute("data-live", "yes")
+    assert len(asked) == 2
+    with page.expect_event("requestfailed"):
+        page.goto(f"{portal.url}/networks/")
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(500)
+    assert len(asked) == 3, "a page that is never whole is not fetched over and over"
