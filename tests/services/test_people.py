@@ -1,10 +1,11 @@
 """People and the set-up link."""
 
 import datetime as dt
+import re
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from kvmweb.access import judge
 from kvmweb.core.actors import PORTAL, Actor
@@ -65,6 +66,14 @@ def test_setup_with_a_bad_password_keeps_the_link() -> None:
             set_up(token, password=bad)
     assert signin.is_setup_open(token)
     assert not Person.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["short", "password123", "ada-of-the-house", "Ada Lovelace"])
+def test_what_is_wrong_with_a_password_is_said_in_chinese(password: str) -> None:
+    person = Person(username="ada-of-the-house", display_name="Ada Lovelace")
+    with translation.override("zh-hans"), pytest.raises(Invalid) as wrong:
+        people.check_password_rules(password, person)
+    assert not re.search("[A-Za-z]", wrong.value.fields["password"])
 
 
 def test_setup_token_is_stored_hashed() -> None:
