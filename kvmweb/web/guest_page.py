@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -16,8 +15,9 @@ from kvmweb.core import refs
 from kvmweb.core.errors import Invalid, Problem
 from kvmweb.services import agent, descriptions, guest_page
 from kvmweb.ui import agent as agent_face
-from kvmweb.ui import commands, links, xml_text
+from kvmweb.ui import commands, links
 from kvmweb.ui import guest_page as face
+from kvmweb.web import definition as page_of
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
 
@@ -79,19 +79,8 @@ def definition(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     ref = refs.guest(host, str(uuid))
     xml = guest_page.definition(request.actor, ref)  # type: ignore[attr-defined]
     details = guest_page.show(request.actor, ref)  # type: ignore[attr-defined]
-    name = commands.guest_word(details.record.name, str(uuid))
-    if request.GET.get("download"):
-        headers = {"Content-Disposition": f'attachment; filename="{name}.xml"'}
-        return HttpResponse(xml, content_type="application/xml", headers=headers)
-    context: dict[str, Any] = {
-        "name": details.record.name,
-        "guest_url": links.of(ref),
-        "download_url": f"{request.path}?download=1",
-        "xml": xml,
-        "pieces": xml_text.pieces(xml),
-        "dumpxml": commands.guest(details.host.uri, "guest.definition", details.record),
-    }
-    return respond.page(request, "guests/definition.html", context, part="xml")
+    command = commands.guest(details.host.uri, "guest.definition", details.record)
+    return page_of.show(request, ref, xml, name=details.record.name, command=command)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

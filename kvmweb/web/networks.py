@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -18,8 +17,9 @@ from kvmweb.core.refs import Ref
 from kvmweb.services import networks as desk
 from kvmweb.services import overview
 from kvmweb.services.power_line import Outcome
-from kvmweb.ui import commands, fragments, links, words, xml_text
+from kvmweb.ui import fragments, links, words
 from kvmweb.ui import networks as face
+from kvmweb.web import definition as page_of
 from kvmweb.web import respond
 from kvmweb.web.forms import Strict, posted
 
@@ -81,19 +81,8 @@ def definition(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     ref = refs.network(host, str(uuid))
     xml = desk.definition(request.actor, ref)  # type: ignore[attr-defined]
     details = desk.show(request.actor, ref)  # type: ignore[attr-defined]
-    name = commands.guest_word(details.record.name, str(uuid))
-    if request.GET.get("download"):
-        headers = {"Content-Disposition": f'attachment; filename="{name}.xml"'}
-        return HttpResponse(xml, content_type="application/xml", headers=headers)
-    context: dict[str, Any] = {
-        "name": details.record.name,
-        "guest_url": links.of(ref),
-        "download_url": f"{request.path}?download=1",
-        "xml": xml,
-        "pieces": xml_text.pieces(xml),
-        "dumpxml": face.line(details.host.uri, "network.definition", details.record),
-    }
-    return respond.page(request, "guests/definition.html", context, part="xml")
+    command = face.line(details.host.uri, "network.definition", details.record)
+    return page_of.show(request, ref, xml, name=details.record.name, command=command)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
