@@ -78,6 +78,12 @@ def hosts(actor: Actor) -> list[HostLine]:
 
 
 @sifted("pool.create")
+def is_blind(actor: Actor) -> bool:
+    """The actor may make pools nowhere, whatever answers."""
+    return judge.reach(actor, "pool.create").is_nowhere
+
+
+@sifted("pool.create")
 def without_default(actor: Actor) -> list[HostLine]:
     """Hosts of these that have no pool called `default`, which other tools expect."""
     named = mirror.Pool.objects.filter(name=DEFAULT, is_gone__in=[False])

@@ -59,12 +59,7 @@ def add(request: HttpRequest) -> HttpResponse:
         else:
             respond.say(request, _("The host was added. It connects within seconds."))
             return HttpResponseRedirect(links.of(ref))
-    context = {
-        "title": _("Add a host"),
-        "action_label": _("Add the host"),
-        "back_url": reverse("hosts"),
-    }
-    return _address_page(request, form, context)
+    return _address_page(request, form, _to_add())
 
 
 @sensitive_post_parameters(*SECRET)
@@ -87,13 +82,26 @@ def edit(request: HttpRequest, host: str) -> HttpResponse:
         else:
             respond.say(request, _("The connection was changed. It is made anew within seconds."))
             return HttpResponseRedirect(links.of(ref))
-    context = {
+    return _address_page(request, form, _to_edit(details))
+
+
+def _to_add() -> dict[str, Any]:
+    return {
+        "title": _("Add a host"),
+        "action": reverse("host-add"),
+        "action_label": _("Add the host"),
+        "back_url": reverse("hosts"),
+    }
+
+
+def _to_edit(details: Any) -> dict[str, Any]:
+    return {
         "title": _("Connection of %(name)s") % {"name": details.row.name},
+        "action": reverse("host-edit", args=[details.row.ref.host]),
         "action_label": _("Save"),
-        "back_url": links.of(ref),
+        "back_url": links.of(details.row.ref),
         "here": details,
     }
-    return _address_page(request, form, context)
 
 
 def _initial(details: Any) -> dict[str, Any]:
@@ -152,15 +160,21 @@ def retest(request: HttpRequest, host: str) -> HttpResponse:
     return respond.page(request, "hosts/test.html", context)
 
 
+@sensitive_post_parameters(*SECRET)
 @require_POST
 def certificates(request: HttpRequest) -> HttpResponse:
-    """Certificate and key for a host, to be unpacked there."""
+    """Certificate and key for a host, to be unpacked there; `?for=` the host that is edited."""
     machine = request.POST.get("machine", "")
     try:
         whole = keyrings.bundle(request.actor, machine)  # type: ignore[attr-defined]
     except Invalid as invalid:
-        respond.say(request, " ".join(invalid.fields.values()), tone="bad")
-        return HttpResponseRedirect(reverse("host-add"))
+        form = posted(request, AddressForm)
+        for name in set(form.errors):  # the rest of the form is not looked at yet
+            del form.errors[name]
+        form.add_invalid(invalid)
+        host = request.GET.get("for", "")
+        about = host_page.show(request.actor, refs.host(host)) if host else None  # type: ignore[attr-defined]
+        return _address_page(request, form, _to_edit(about) if about else _to_add())
     headers = {"Content-Disposition": 'attachment; filename="libvirt-certificates.tar.gz"'}
     return HttpResponse(whole, content_type="application/gzip", headers=headers)
 

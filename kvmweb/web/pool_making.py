@@ -13,16 +13,18 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from kvmweb.core import refs
-from kvmweb.core.errors import Denied, Exists, Invalid, NotFound, Problem
+from kvmweb.core.errors import Denied, Exists, HostDown, Invalid, NotFound, Problem
 from kvmweb.core.pools import PoolSpec
 from kvmweb.core.refs import Ref
 from kvmweb.services import pool_making as desk
-from kvmweb.services import pool_roots, pools
+from kvmweb.services import pool_roots, pools, sight
 from kvmweb.ui import messages, storage_commands
 from kvmweb.ui import pools as face
 from kvmweb.web import jobs, pool_forms, respond
 from kvmweb.web.forms import Strict, posted
 from kvmweb.web.pool_forms import PoolForm
+
+_FOUND = ("hosts", "source", "devices", "format")
 
 
 class RootForm(Strict):
@@ -51,7 +53,7 @@ def create(request: HttpRequest) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     hosts = desk.hosts(actor)
     if not hosts:
-        raise Denied(verb="pool.create")
+        raise Denied(verb="pool.create") if desk.is_blind(actor) else HostDown
     chosen = next((it for it in hosts if it.ref.host == request.GET.get("host")), hosts[0])
     types = desk.types(actor, chosen.ref)
     wanted = request.GET.get("type", "")
@@ -107,7 +109,9 @@ def discover(request: HttpRequest, host: str) -> HttpResponse:
     except Invalid as invalid:
         context["wrong"] = next(iter(invalid.fields.values()), "")
     except Problem as problem:
-        context["said"] = messages.problem(problem)
+        detail = sight.told(request.actor, problem, refs.host(host))  # type: ignore[attr-defined]
+        context["said"] = messages.problem(problem, detail=detail)
+        context["is_fault"] = problem.code == "fault"
     return respond.page(request, "storage/found.html", context)
 
 
@@ -218,12 +222,12 @@ def _begun(request: HttpRequest, job: UUID) -> HttpResponse:
 
 
 def _initial(request: HttpRequest, actor: Any, ref: Ref) -> dict[str, Any]:
-    """What discovery found may stand in the address."""
+    """What discovery found may stand in the address, and what was typed before."""
     allowed = pool_roots.allowed(actor, ref)
     folder = f"{allowed[0]}/" if allowed else ""
     given = {
         name: request.GET[name][:500]
-        for name in ("name", "hosts", "source", "devices", "format", "initiator")
+        for name in (*_FOUND, "name", "target", "port", "initiator", "username")
         if name in request.GET
     }
     return {"target": folder, **given}

@@ -2,6 +2,7 @@
 import * as answers from "./answers.js";
 import * as dialogs from "./dialogs.js";
 import * as doing from "./doing.js";
+import * as faults from "./faults.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as menus from "./menus.js";
@@ -23,4 +24,5 @@ palette.start();
 strength.start();
 tips.start();
 toasts.start();
+faults.start();
 keys.start();

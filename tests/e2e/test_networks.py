@@ -49,6 +49,12 @@ def test_a_network_is_made_and_its_lease_is_kept(
     expect(page.locator("#fault-ranges4")).to_contain_text("outside the subnet")
     page.get_by_label("Bridge", exact=True).fill("kve2e")
     page.get_by_label("DHCP ranges", exact=True).fill(f"{stem}.100 - {stem}.150")
+    boot = page.locator("details", has=page.get_by_label("Boot server"))
+    boot.locator("summary").click()
+    page.get_by_label("Boot server").fill("nonsense")
+    page.get_by_role("button", name="Create the network").click()
+    expect(page.get_by_label("Boot server")).to_be_focused()  # not folded away
+    page.get_by_label("Boot server").fill("")
     page.get_by_role("button", name="Create the network").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
     expect(page.locator("main i")).to_have_count(0)

@@ -175,3 +175,14 @@ def test_a_wrong_port_is_said_in_one_sentence_beside_its_field(port: str) -> Non
         assert html.count("A port is a number from 1 to 65535.") == 1
         assert "Ensure" not in html
     assert f'value="{port}"' in client.post("/hosts/add/", sent).content.decode()
+
+
+def test_certificates_for_no_machine_leave_the_form_as_it_was() -> None:
+    ada = signed_in(person("ada", "administrator"))
+    typed = {"transport": "tls", "machine": "-x", "name": "Rack 2", "identity": "portal"}
+    answer = ada.post("/hosts/certificates/", typed)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'value="Rack 2"' in page
+    assert 'action="/hosts/add/"' in page
+    assert "id_machine_error" in page

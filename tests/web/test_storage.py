@@ -166,3 +166,14 @@ def test_a_missing_default_pool_is_offered_to_who_may_make_it(ada: Client) -> No
     held(1, name="other")
     assert "has no pool “default”" in text(ada, "/storage/")
     assert "has no pool" not in text(signed_in(person("vera", "viewer")), "/storage/")
+
+
+def test_that_no_host_answers_is_no_missing_right(ada: Client, pool: Ref) -> None:
+    writer = Writer("east", "stage")
+    writer.open()
+    writer.apply([plain.link("down")])
+    answer = ada.get("/storage/create/")
+    assert answer.status_code == 503
+    assert b"The host is not answering" in answer.content
+    viewer = signed_in(person("vera", "viewer"))
+    assert viewer.get("/storage/create/").status_code == 403
