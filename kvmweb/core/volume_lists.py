@@ -30,6 +30,8 @@ class User:
     """The guest is in the recycle bin."""
     is_memory: bool = False
     """The memory of the guest's snapshot is kept in it."""
+    is_template: bool = False
+    """The guest is a template."""
 
     @property
     def is_guest(self) -> bool:

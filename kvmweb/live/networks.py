@@ -60,7 +60,7 @@ def _topology(_found: re.Match[str], query: QueryDict) -> Sequence[Region]:
         found = topology.show(actor, host=host)
         context = {
             "it": found,
-            "picture": wiring.draw(found.interfaces, found.networks, found.cards),
+            "picture": wiring.draw(found.interfaces, found.networks, found.cards, found.host),
             "is_blind": topology.is_blind(actor),
         }
         html = render_to_string("networks/topology.html#wiring", context)

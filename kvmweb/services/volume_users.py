@@ -215,7 +215,8 @@ def _guests(host: str, wanted: Iterable[str]) -> Iterator[tuple[str, User]]:
         name,
         state,
         is_binned,
-    ) in uses.values_list(*fields, "guest__state", "guest__is_binned"):
+        template,
+    ) in uses.values_list(*fields, "guest__state", "guest__is_binned", "guest__record__template"):
         is_memory = device == mirror.MEMORY
         yield (
             place,
@@ -228,6 +229,7 @@ def _guests(host: str, wanted: Iterable[str]) -> Iterator[tuple[str, User]]:
                 reads_as=reads_as,
                 is_binned=is_binned,
                 is_memory=is_memory,
+                is_template=bool(template),
             ),
         )
 

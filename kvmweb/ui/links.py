@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, urlencode
+
 from django.urls import get_script_prefix
 
 from kvmweb.core import refs
@@ -33,6 +35,16 @@ def of(ref: refs.Ref) -> str:
 def in_bin(ref: refs.Ref) -> str:
     """A guest in the recycle bin: its row there."""
     return f"{get_script_prefix()}bin/#{ref.dom_id}"
+
+
+def bridge(host: refs.Ref, name: str) -> str:
+    """A bridge of this host: its row among them."""
+    return f"{get_script_prefix()}networks/bridges/?host={host.host}#bridge-{quote(name)}"
+
+
+def device(host: refs.Ref, name: str) -> str:
+    """What this host calls by this name, among its devices."""
+    return f"{of(host)}devices/?{urlencode({'search': name})}"
 
 
 def action(ref: refs.Ref, verb: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from kvmweb.core import networks as core
+from kvmweb.core.details import HostLine
 from kvmweb.core.network_details import Attached
 from kvmweb.core.networks import HostInterface
 from kvmweb.core.records import NetworkRecord
@@ -127,12 +128,13 @@ def draw(
     interfaces: Sequence[HostInterface],
     networks: Sequence[tuple[Ref, NetworkRecord]],
     cards: Sequence[Attached],
+    host: HostLine | None = None,
 ) -> Picture:
-    """Everything in its place."""
+    """Everything in its place. host: leads to its bridges, and to its devices for who sees it."""
     plan = _Plan()
     own = {record.bridge for _ref, record in networks if record.spec.mode in core.OWN_BRIDGE}
     for it in interfaces:
-        _interface(plan, it, own)
+        _interface(plan, it, own, host)
     for ref, record in networks:
         _network(plan, ref, record)
     by_name = {record.name: (ref, record) for ref, record in networks}
@@ -146,16 +148,18 @@ def draw(
     return Picture(tuple(plan.nodes.values()), tuple(plan.lines), tuple(rows), WIDTH, height)
 
 
-def _interface(plan: _Plan, it: HostInterface, own: set[str]) -> None:
+def _interface(plan: _Plan, it: HostInterface, own: set[str], host: HostLine | None) -> None:
     state = {"up": UP, "down": DOWN}.get(it.link, UP if it.is_active else OFF)
     if it.type == "bridge":
         if it.name not in own:  # those of networks come with them
             addresses = " ".join(it.addresses[:1])
-            plan.node(f"br:{it.name}", 1, it.name, more=addresses, state=UP)
+            url = links.bridge(host.ref, it.name) if host else ""
+            plan.node(f"br:{it.name}", 1, it.name, more=addresses, url=url, state=UP)
         return
     speed = f"{it.speed} Mbit/s" if it.speed else ""
     more = " ".join(it.addresses[:1]) or speed or it.type
-    plan.node(f"if:{it.name}", 0, it.name, more=more, state=state)
+    url = links.device(host.ref, it.name) if host and host.uri else ""
+    plan.node(f"if:{it.name}", 0, it.name, more=more, url=url, state=state)
 
 
 def _network(plan: _Plan, ref: Ref, record: NetworkRecord) -> None:
@@ -170,7 +174,8 @@ def _network(plan: _Plan, ref: Ref, record: NetworkRecord) -> None:
         return
     bridge = f"br:{spec.bridge}"
     if spec.bridge:
-        plan.node(bridge, 1, spec.bridge, more=" ".join(spec.subnets[:1]), state=state)
+        more = " ".join(spec.subnets[:1])
+        plan.node(bridge, 1, spec.bridge, more=more, url=links.of(ref), state=state)
         plan.line(bridge, key, state)
     if spec.mode in (core.NAT, core.ROUTE, core.OPEN) and spec.bridge:
         out = spec.forward_dev

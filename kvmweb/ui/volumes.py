@@ -195,6 +195,8 @@ def user_line(user: User) -> UserLine:
     name, url = shown_name(user.name), links.of(user.ref)
     if user.is_binned:
         name, url = _("recycle bin: %(name)s") % {"name": name}, links.in_bin(user.ref)
+    elif user.is_template:
+        name = _("template: %(name)s") % {"name": name}
     if user.is_memory:
         name = _("snapshot memory of %(name)s") % {"name": name}
     return UserLine(name, url, user.how, user.is_guest, user.is_active, user.is_memory)

@@ -17,7 +17,7 @@ def show(request: HttpRequest) -> HttpResponse:
     found = desk.show(actor, host=request.GET.get("host", ""))
     context = {
         "it": found,
-        "picture": face.draw(found.interfaces, found.networks, found.cards),
+        "picture": face.draw(found.interfaces, found.networks, found.cards, found.host),
         "is_blind": desk.is_blind(actor),
         "live_rev": found.rev,
     }

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 from kvmweb.core import networks as core
 from kvmweb.core import refs
+from kvmweb.core.details import HostLine
 from kvmweb.core.network_details import Attached
 from kvmweb.core.networks import HostInterface, IpBlock, NetworkSpec
-from kvmweb.core.records import GuestState, InterfaceRecord, NetworkRecord
+from kvmweb.core.records import GuestState, HostState, InterfaceRecord, NetworkRecord
 from kvmweb.core.refs import Ref
 from kvmweb.ui import topology
 from kvmweb.ui.topology import BOX, Picture
@@ -89,3 +90,14 @@ def test_a_bridge_that_nobody_lists_is_drawn_as_not_seen() -> None:
 
 def test_nothing_is_a_picture_too() -> None:
     assert topology.draw([], [], []).nodes == ()
+
+
+def test_every_box_of_the_host_leads_to_what_it_is() -> None:
+    east = HostLine(refs.host("east"), "East", "qemu:///system", HostState.UP)
+    found = {it.label: it.url for it in topology.draw(INTERFACES, NETWORKS, [], east).nodes}
+    assert found["br0"] == "/networks/bridges/?host=east#bridge-br0"
+    assert found["eth1"] == "/hosts/east/devices/?search=eth1"
+    assert found["virbr0"] == found["default"] != ""
+    unseen = HostLine(refs.host("east"), "East", "", HostState.UP)
+    found = {it.label: it.url for it in topology.draw(INTERFACES, NETWORKS, [], unseen).nodes}
+    assert (found["eth1"], found["br0"] != "") == ("", True)

@@ -12,6 +12,7 @@ from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.records import DiskRecord
 from kvmweb.core.refs import Ref
+from kvmweb.core.templates import TemplateMark
 from kvmweb.hub.mirror import Writer
 from kvmweb.store.models import Person
 from kvmweb.ui import links
@@ -133,6 +134,13 @@ def test_a_refusal_names_the_users(ada: Client, pool: Ref) -> None:
     answer = ada.post(f"{page_of(pool, 'a.qcow2')}delete/", {"typed": "a.qcow2"}, **HTMX)
     assert answer.status_code == 409
     assert b"It is in use by guest11." in answer.content
+
+
+def test_a_template_is_named_as_one_among_the_users(ada: Client, pool: Ref) -> None:
+    disk = DiskRecord("vda", "virtio", "disk", "/images/a.qcow2", "qcow2")
+    mirrored(11, disks=(disk,), template=TemplateMark(at=0.0))
+    for address in (links.of(pool), page_of(pool, "a.qcow2"), f"{page_of(pool, 'a.qcow2')}delete/"):
+        assert "template: guest11" in text(ada, address), address
 
 
 def test_every_supported_type_has_its_short_form(ada: Client, pool: Ref) -> None:
