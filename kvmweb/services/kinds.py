@@ -16,6 +16,7 @@ from kvmweb.services import (
     pool_making,
     power_cycle,
     uploads_line,
+    volume_deletion,
     volume_works,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "pool_making",
     "power_cycle",
     "uploads_line",
+    "volume_deletion",
     "volume_works",
 ]

@@ -62,6 +62,13 @@ def show(actor: Actor, ref: Ref, volume: str) -> VolumeRow:
 
 
 @guarded("pool.view")
+def some(actor: Actor, ref: Ref, chosen: list[str]) -> tuple[VolumeRow, ...]:
+    """Those of these volumes of this pool that are there, by name. Raises NotFound."""
+    found = all_of(ref).filter(uuid__in=chosen).order_by(*_TIES).defer("record")
+    return _rows(actor, pool_row(ref), list(found))
+
+
+@guarded("pool.view")
 def offers(actor: Actor, ref: Ref, volume: str) -> tuple[Offer, ...]:
     """What can be done with this volume of this pool. Raises NotFound."""
     pool = pool_row(ref)

@@ -101,6 +101,7 @@ _VERBS: dict[str, Verb] = {
     "volume.clone": Verb(_("Clone or convert"), "copy", path="clone", is_forceful=True),
     "volume.wipe": Verb(_("Wipe"), "reset", path="wipe", is_forceful=True),
     "volume.delete": Verb(_("Delete the volume"), "delete", path="delete", is_forceful=True),
+    "volume.delete_many": Verb(_("Delete volumes"), "delete", path="delete", is_forceful=True),
     "volume.attach": Verb(_("Attach to a guest"), "link", path="attach", is_forceful=True),
     "volume.upload": Verb(_("Upload"), "sort-up", path="upload"),
     "volume.download": Verb(_("Download"), "down", path="download"),

@@ -12,7 +12,7 @@ from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Ref
 from kvmweb.core.volume_filter import VolumeFilter
-from kvmweb.services import overview, pool_making, pool_roots, uploads, volumes
+from kvmweb.services import overview, pool_making, pool_roots, uploads, volume_deletion, volumes
 from kvmweb.services import pools as desk
 from kvmweb.ui import links
 from kvmweb.ui import pools as face
@@ -55,6 +55,7 @@ def detail(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     found = volumes.list_(request.actor, ref, wanted)  # type: ignore[attr-defined]
     context = {
         **_uploads(request, ref),
+        "may_delete": volume_deletion.may(request.actor, ref),  # type: ignore[attr-defined]
         "it": face.page(details),
         "live_rev": details.rev,
         **volume_face.listing(ref, found),

@@ -54,6 +54,7 @@ from kvmweb.web import (
     uploads,
     versions,
     volume_acts,
+    volume_deletion,
     volumes,
 )
 
@@ -140,6 +141,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{POOL}build/", pool_acts.build, name="pool_build"),
     path(f"{POOL}delete/", pool_acts.delete, name="pool_delete"),
     path(f"{POOL}create/", volume_acts.create, name="volume_create"),
+    path(f"{POOL}volumes/delete/", volume_deletion.delete, name="volumes_delete"),
     path(VOLUME, volumes.detail, name="volume"),
     *uploads.urlpatterns,
     *downloads.urlpatterns,

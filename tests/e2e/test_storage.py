@@ -54,6 +54,31 @@ def test_a_volume_is_made_resized_and_deleted_in_dialogs_and_the_list_follows(
     expect(page.locator("#list-empty")).to_contain_text("No volume yet")
 
 
+def test_many_volumes_are_deleted_at_once_and_what_is_in_use_stays(
+    sign_in: Callable[..., Page], pool: str, lab: LabHost
+) -> None:
+    for name in ("base.qcow2", "one", "two"):
+        lab.virsh("vol-create-as", "default", name, "1M", "--format", "qcow2")
+    on_it = ("--format", "qcow2", "--backing-vol", "base.qcow2", "--backing-vol-format", "qcow2")
+    lab.virsh("vol-create-as", "default", "top.qcow2", "1M", *on_it)
+    lab.virsh("pool-refresh", "default")
+    page = sign_in("ada")
+    page.goto(pool)
+    for name in ("base.qcow2", "one", "two"):
+        page.get_by_role("checkbox", name=name).check()
+    expect(page.locator("#volume-picks")).to_contain_text("3 selected")
+    page.click("#volume-picks [data-delete]")
+    expect(page.get_by_role("dialog")).to_contain_text("Delete 2 volumes?")
+    expect(page.get_by_role("dialog").locator(".skipped")).to_contain_text("top.qcow2")
+    page.click("#dialogs button[type=submit]")
+    expect(page.locator("#dialogs [name=typed]")).to_be_focused()
+    page.fill("#dialogs [name=typed]", "default")
+    page.click("#dialogs button[type=submit]")
+    expect(page.get_by_role("dialog")).to_contain_text("Done")
+    expect(page.locator("#rows > tr")).to_have_count(2)
+    assert "one" not in lab.virsh("vol-list", "default").split()
+
+
 def test_what_virsh_does_is_seen_without_a_reload(
     sign_in: Callable[..., Page], pool: str, lab: LabHost
 ) -> None:

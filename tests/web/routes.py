@@ -181,6 +181,7 @@ ROUTES = [
     pool("volume_clone", f"{IN_POOL}clone/", ADMIN, "post", name="b", into=plain.uuid(21)),
     pool("volume_wipe", f"{IN_POOL}wipe/", ADMIN, "post", algorithm="zero", typed="disk"),
     pool("volume_delete", f"{IN_POOL}delete/", ADMIN, "post", typed="disk"),
+    pool("volumes_delete", "volumes/delete/", ADMIN, "post", volume=plain.uuid(1)),
     Route(
         "volume_found", f"/storage/volumes/east/{VOLUME.split('/')[-2]}/", SEE_HOST,
         hidden=WITH_RIGHTS - SEE_HOST,
