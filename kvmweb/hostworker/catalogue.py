@@ -233,6 +233,7 @@ VOLUMES: dict[str, Act] = {
     "volume.resize": Act(volume_acts.resize, STORAGE, "volume"),
     "volume.delete": Act(volume_acts.delete, STORAGE, "volume", nothing),
     "volume.look": Act(volume_acts.look, STORAGE),
+    "volume.identities": Act(volume_acts.identities, STORAGE),
     "volume.measure": Act(images.measure, STORAGE),
 }
 

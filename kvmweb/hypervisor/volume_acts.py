@@ -155,6 +155,13 @@ def look(connection: libvirt.virConnect, uuid: str, *, name: str) -> dict[str, A
     return dict(wire.to_plain(found))
 
 
+def identities(connection: libvirt.virConnect, uuid: str) -> dict[str, str]:
+    """Each volume of the pool by name, with what `delete` takes as its identity."""
+    with pools.translated():
+        found = pools.find(connection, uuid).listAllVolumes()
+        return {str(it.name()): xml.parse(it.XMLDesc(0)).identity for it in found}
+
+
 def _names(connection: libvirt.virConnect, uuid: str, volume: libvirt.virStorageVol) -> set[str]:
     """All that definitions may call this volume."""
     pool = pools.find(connection, uuid)

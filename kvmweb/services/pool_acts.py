@@ -84,11 +84,22 @@ def delete(
         steps.append(waiting("delete-content", pool.record["path"]))
     if pool.record["is_persistent"]:
         steps.append(waiting("forget-pool", pool.name))
+    held = _identities(ref, {it.name for it in there}) if with_volumes else []
     return jobs.ask(
         actor, "pool.delete", steps, about=ref, called=pool.name,
         host=ref.host, pool=ref.id, name=pool.name,
-        volumes=[it.name for it in there] if with_volumes else [],
+        volumes=held,
     )  # fmt: skip
+
+
+def _identities(ref: Ref, names: set[str]) -> list[dict[str, str]]:
+    """The volumes that the person was shown, each with what tells it from a later one."""
+    found = client.call(ref.host, "volume.identities", uuid=ref.id)
+    return [
+        {"name": name, "identity": str(identity)}
+        for name, identity in found.items()
+        if name in names
+    ]
 
 
 def _refuse_while_used(actor: Actor, ref: Ref, name: str, there: list[Any]) -> None:
@@ -110,12 +121,14 @@ def _delete(work: Work, arguments: Arguments) -> None:
     host, pool = arguments["host"], {"uuid": arguments["pool"]}
     work.require("pool.delete", refs.pool(host, arguments["pool"]))
     wanted = {step["word"] for step in work.steps}
+    if wanted & {"delete-volumes", "delete-content"}:
+        work.require("volume.delete", refs.pool(host, arguments["pool"]))
     if "delete-volumes" in wanted:
         with work.step("delete-volumes"):
             found = arguments["volumes"]
-            for done, name in enumerate(found):
+            for done, volume in enumerate(found):
                 work.report(done, len(found))
-                _forgiving(host, "volume.delete", name=name, **pool)
+                _forgiving(host, "volume.delete", **volume, **pool)
     if "stop-pool" in wanted:
         with work.step("stop-pool"):
             if wanted & {"delete-content", "forget-pool"}:

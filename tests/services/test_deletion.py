@@ -13,7 +13,7 @@ from kvmweb.core.errors import Busy, Denied, Invalid, NotFound, WrongState
 from kvmweb.core.jobs import JobRecord, JobState
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import deletion, job_worker, jobs, volume_acts
+from kvmweb.services import deletion, job_worker, jobs, pool_acts, volume_acts, volumes
 from kvmweb.store.models import AuditEntry, Grant, Person, RightsEpoch
 from tests.services.cut_off import cancelled, cleaned_later, killed, lost
 from tests.services.stage import person
@@ -269,6 +269,27 @@ def test_a_disk_that_was_made_anew_under_its_name_is_another_and_stays(
     ]
     assert jobs.show(admin, job).steps[1].problem == "conflict"
     assert shop.volumes() == ["one.qcow2"]
+
+
+def test_a_volume_that_was_made_anew_before_its_pool_goes_stays(
+    shop: Workshop, admin: Actor
+) -> None:
+    uuid = shop.small_pool()
+    name, ref = shop.pool_name(uuid), refs.pool(KEY, uuid)
+    shop.lab.virsh("vol-create-as", name, "old.img", "64k", "--format", "raw")
+    client.call(KEY, "pool.refresh", uuid=uuid)
+    shop.see(lambda: volumes.all_of(ref).filter(name="old.img").exists())
+    job = pool_acts.delete(admin, ref, with_volumes=True)
+    shop.lab.virsh("vol-delete", "old.img", "--pool", name)
+    shop.lab.virsh("vol-create-as", name, "old.img", "64k", "--format", "raw")
+    job_worker.run.call(str(job))
+    assert [step.problem for step in jobs.show(admin, job).steps] == ["conflict", "", ""]
+    assert shop.volumes(name) == ["old.img"]
+    job = pool_acts.delete(admin, ref, with_volumes=True)
+    Grant.objects.filter(person_id=admin.person_id).update(role="viewer")
+    RightsEpoch.advance()
+    job_worker.run.call(str(job))
+    assert shop.volumes(name) == ["old.img"]
 
 
 @pytest.mark.parametrize("loss", ["rights", "verb", "account"])
