@@ -12,6 +12,7 @@ from kvmweb.core import flows
 from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Busy, Conflict, HostDown, NotFound, Problem
 from kvmweb.hostlink import client
+from kvmweb.services import works
 from kvmweb.services.marks import internal
 from kvmweb.services.works import Work, undoes
 
@@ -51,6 +52,7 @@ def make(work: Work, host: str, volume: NewVolume) -> None:
     except Problem:
         work.withdraw()
         raise
+    works.never_made(host, volume.pool, volume.name)
 
 
 @internal("a step of a creation")

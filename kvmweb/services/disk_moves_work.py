@@ -14,7 +14,7 @@ from kvmweb.core.disk_moves import CopyProgress
 from kvmweb.core.errors import Conflict, Exists, NotFound, Problem
 from kvmweb.core.refs import Ref
 from kvmweb.hostlink import client
-from kvmweb.services import audit, deletion_end, volume_works
+from kvmweb.services import audit, deletion_end, volume_works, works
 from kvmweb.services.disk_moves import VERB
 from kvmweb.services.works import Arguments, Work, carries, undoes
 
@@ -86,6 +86,7 @@ def _make(work: Work, ref: Ref, arguments: Arguments) -> None:
     try:
         client.call(ref.host, "volume.look", uuid=arguments["pool"], name=arguments["name"])
     except NotFound:
+        works.never_made(ref.host, arguments["pool"], arguments["name"])
         act, args = _undo(ref, arguments)
         work.undo(act, **args)
     else:

@@ -28,7 +28,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.core.uploads import UploadRecord, UploadState, Wish
 from kvmweb.hostlink import client
 from kvmweb.hub import publisher
-from kvmweb.services import audit, images, volumes
+from kvmweb.services import audit, images, volumes, works
 from kvmweb.services.guard import guarded, internal, open_to_all, sifted
 from kvmweb.store.models import AuditEntry, TransferTicket, Upload
 
@@ -125,6 +125,7 @@ def prepare(ref: Ref, upload: Upload, size: int) -> None:
         capacity=size,
         image_format="raw",
     )
+    works.never_made(ref.host, ref.id, upload.name)
     upload.size, upload.is_made = size, True
     upload.save(update_fields=["size", "is_made"])
 

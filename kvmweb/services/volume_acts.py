@@ -22,7 +22,16 @@ from kvmweb.core.volume_lists import Users
 from kvmweb.core.volumes import PREALLOCATIONS
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, holders, image_locks, jobs, volume_reach, volume_users, volumes
+from kvmweb.services import (
+    audit,
+    holders,
+    image_locks,
+    jobs,
+    volume_reach,
+    volume_users,
+    volumes,
+    works,
+)
 from kvmweb.services.guard import guarded, internal, open_to_all
 from kvmweb.services.works import waiting
 
@@ -71,6 +80,7 @@ def create(actor: Actor, ref: Ref, wanted: Wanted) -> UUID | None:
             called=wanted.name, host=ref.host, pool=ref.id, wanted=arguments,
         )  # fmt: skip
     client.call(ref.host, "volume.create", uuid=ref.id, **arguments)
+    works.never_made(ref.host, ref.id, wanted.name)
     return None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from kvmweb.core import refs
 from kvmweb.core.errors import Exists, NotFound, Problem
 from kvmweb.hostlink import client
+from kvmweb.services import works
 from kvmweb.services.marks import internal
 from kvmweb.services.works import Arguments, Work, carries, undoes
 
@@ -90,6 +91,7 @@ def _made(work: Work, host: str, pool: str, name: str, undo: Announced | None = 
     try:
         client.call(host, "volume.look", uuid=pool, name=name)
     except NotFound:
+        works.never_made(host, pool, name)
         act, args = undo or ("volume.delete", {"host": host, "pool": pool, "name": name})
         work.undo(act, **args)
         return
@@ -125,5 +127,9 @@ def _watched(work: Work, growth: _Growth, host: str, verb: str, **args: Any) -> 
             except TooLate:
                 best = max(best, growth.done())
                 work.report(best, growth.total)
-        future.result()
+        try:
+            future.result()
+        except Exists:
+            work.withdraw()  # somebody else's, made a moment ago
+            raise
     work.report(growth.total, growth.total)

@@ -77,6 +77,19 @@ def asker(job: Job) -> Actor:
     )
 
 
+@internal("whoever makes a volume where none was")
+def never_made(host: str, pool: str, name: str) -> None:
+    """There was no volume of this name: so jobs that have ended have none to take back.
+
+    Without it they would, as soon as they can, delete by its name what somebody else made since.
+    """
+    place = {"host": host, "pool": pool, "name": name}
+    for job in Job.objects.filter(ended_at__isnull=False).exclude(undo=[]):
+        left = [entry for entry in job.undo if entry["args"] != place]
+        if left != job.undo:
+            Job.objects.filter(pk=job.pk).update(undo=left)
+
+
 class Work:
     """One job under way. Its function runs in a thread; another one writes its steps."""
 

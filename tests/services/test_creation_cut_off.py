@@ -10,7 +10,7 @@ from kvmweb.core import refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.jobs import JobState
 from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, Source
-from kvmweb.services import creation, jobs, seeding
+from kvmweb.services import creation, jobs, seeding, volume_acts
 from kvmweb.store.models import Job
 from tests.services import cut_off
 from tests.services.workshop import Workshop
@@ -64,6 +64,20 @@ def test_a_host_that_is_lost_is_cleaned_when_it_is_back(
     shop.start()
     cut_off.cleaned_later(job)
     nothing_is_left(shop)
+
+
+def test_what_came_under_its_name_meanwhile_is_not_taken_back(
+    shop: Workshop, asked: Any, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _creator, job = asked
+    cut_off.lost(monkeypatch, job, "volume.create", shop.kill)
+    assert [it["act"] for it in Job.objects.get(pk=job).undo][-1] == "guest.drop_volume"
+    shop.start()
+    volume_acts.create(
+        admin, refs.pool("east", shop.pool), volume_acts.Wanted("doomed.qcow2", MIB, "qcow2")
+    )
+    cut_off.cleaned_later(job)
+    assert shop.volumes() == ["base.qcow2", "doomed.qcow2"]
 
 
 def test_cancelling_between_two_steps_takes_back_the_first(
