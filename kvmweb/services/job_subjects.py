@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kvmweb.access import judge
-from kvmweb.access.verbs import VIEW
+from kvmweb.access.verbs import VERBS, VIEW
 from kvmweb.core import plain, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.jobs import JobSubject
@@ -52,6 +52,29 @@ def of(actor: Actor, found: Sequence[Job]) -> dict[UUID, tuple[JobSubject, ...]]
         said = (_subject(actor, it, known, is_own=is_own) for it in about[job.pk])
         judged[job.pk] = tuple(it for it in said if it is not None)
     return judged
+
+
+@open_to_all("judged inside: each by the right to see what the job is about")
+def named_steps(actor: Actor, job: Job) -> list[bool]:
+    """For each step of a job that somebody else asked for, whether this reader sees its names."""
+    kept = job.arguments
+    said = kept.get("about") or kept.get("guest") or job.result
+    about = Ref.parse(said) if said else None
+    host = str(kept.get("host", ""))
+    if about is not None and about.kind is Kind.VOLUME:
+        pool = str(kept.get("pool", ""))
+        about = refs.pool(about.host, pool) if pool else about.on_host
+        verb = VIEW[Kind.POOL]
+    elif about is not None:
+        verb = VIEW[about.kind]
+    else:
+        about = refs.host(host) if host else None
+        verb = f"{job.verb.partition('.')[0]}.view"
+    is_seen = verb in VERBS and judge.can(actor, verb, about)
+    return [
+        judge.can_see(actor, Ref.parse(step["ref"])) if "ref" in step else is_seen
+        for step in job.steps
+    ]
 
 
 def _remembered(job: Job) -> list[_About]:

@@ -179,17 +179,22 @@ def _record(job: Job, actor: Actor, subjects: tuple[JobSubject, ...]) -> JobReco
     told = judge.reach(actor, "host.details")
     host = str(job.arguments.get("host", ""))
     place = refs.host(host) if host else None
+    named = _named(actor, job)
+    result = Ref.parse(job.result) if job.result else None
     return JobRecord(
         id=job.pk,
         word=job.verb,
         state=JobState(job.state),
         person_name=str(job.person) if job.person else str(job.arguments.get("actor", "")),
-        steps=tuple(_step(step, told, place) for step in job.steps),
+        steps=tuple(
+            _step(step, told, place, is_named=is_named)
+            for step, is_named in zip(job.steps, named, strict=True)
+        ),
         created_at=job.created_at,
         ended_at=job.ended_at,
         is_cancel_asked=job.is_cancel_asked,
         may_cancel=_may_cancel(actor, job) and not JobState(job.state).is_over,
-        result=Ref.parse(job.result) if job.result else None,
+        result=result if result and (_is_own(actor, job) or all(named)) else None,
         subjects=subjects,
     )
 
@@ -215,12 +220,18 @@ def _tell(job_id: UUID) -> None:
     publisher.publish(*(Notice(topic, str(job_id)) for topic in (topics.JOBS, topics.job(job_id))))
 
 
-def _step(step: Step, told: judge.Reach, place: Ref | None) -> JobStep:
+def _named(actor: Actor, job: Job) -> list[bool]:
+    if _is_own(actor, job):
+        return [True] * len(job.steps)
+    return job_subjects.named_steps(actor, job)
+
+
+def _step(step: Step, told: judge.Reach, place: Ref | None, *, is_named: bool) -> JobStep:
     """told: where the reader may read libvirt's own words. place: of the job as a whole."""
     ref = Ref.parse(step["ref"]) if "ref" in step else None
     return JobStep(
         ref=ref,
-        name=step.get("name", ""),
+        name=step.get("name", "") if is_named else "",
         state=JobState(step["state"]),
         problem=step.get("problem", ""),
         detail=step.get("detail", "") if told.covers(ref or place) else "",
@@ -235,8 +246,11 @@ def _visible(actor: Actor) -> Q:
 
 
 def _may_cancel(actor: Actor, job: Job) -> bool:
-    is_own = job.person_id is not None and job.person_id == actor.person_id
-    return is_own or judge.can(actor, "settings.change")
+    return _is_own(actor, job) or judge.can(actor, "settings.change")
+
+
+def _is_own(actor: Actor, job: Job) -> bool:
+    return job.person_id is not None and job.person_id == actor.person_id
 
 
 def _is_lost(job: Job) -> bool:

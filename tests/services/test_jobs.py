@@ -18,10 +18,11 @@ from kvmweb.core.records import GuestState
 from kvmweb.inventory.models import Guest
 from kvmweb.services import job_worker, jobs
 from kvmweb.services.works import waiting
-from kvmweb.store.models import AuditEntry, Grant, Job, RightsEpoch
+from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
 from tests.hub import plain
 from tests.services.stage import (  # noqa: F401 - fixtures
     TestHost,
+    held,
     mirrored,
     person,
     test_host,
@@ -170,6 +171,36 @@ def test_a_job_names_what_it_is_about_to_who_may_see_it() -> None:
     assert said(auditor) == (JobSubject("old"),), "who may not delete it sees no bin"
     Guest.objects.all().delete()
     assert said(asker) == said(admin) == (JobSubject("old"),)
+
+
+@pytest.mark.django_db
+def test_steps_name_things_to_who_may_see_them() -> None:
+    first, _second = mirrored(1, 2)
+    pool = held(21, "disk")
+    CustomRole.objects.create(key="clerk", label="x", verbs=["job.view", "pool.view"])
+    admin, clerk = person("ad", "administrator"), person("clerk", "clerk")
+    about = {"about": first, "called": "guest1"}
+    steps = [waiting("undefine", "guest1"), waiting("volume", "one.qcow2")]
+    gone = jobs.ask(admin, "guest.delete", steps, **about)
+    press = jobs.ask_bulk(admin, "guest.start", [first])
+    Job.objects.filter(pk=gone).update(result=str(first))
+    wiped = jobs.ask(
+        admin, "volume.wipe", [waiting("wipe", "disk")], host="east", pool=pool.id,
+        about=refs.volume("east", pool.id, "disk"), called="disk",
+    )  # fmt: skip
+
+    def names(reader: Actor, job: object) -> list[str]:
+        return [step.name for step in jobs.show(reader, job).steps]  # type: ignore[arg-type]
+
+    assert names(admin, gone) == ["guest1", "one.qcow2"]
+    assert names(clerk, gone) == ["", ""]
+    assert names(clerk, press) == [""]
+    assert names(clerk, wiped) == ["disk"], "who sees the pool sees its volumes"
+    assert jobs.show(clerk, gone).result is None
+    Grant.objects.create(person_id=clerk.person_id, role="viewer", scope=str(first))
+    RightsEpoch.advance()
+    assert names(clerk, gone) == ["guest1", "one.qcow2"]
+    assert names(clerk, press) == ["guest1"]
 
 
 @pytest.mark.django_db
