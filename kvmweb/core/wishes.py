@@ -100,6 +100,8 @@ class GuestWish:
     cpu: str = ""
     vcpus: int = 2
     vcpus_max: int = 0
+    topology: str = ""
+    """sockets:cores:threads; empty leaves it to QEMU."""
     memory: int = 2 * 1024**3
     memory_max: int = 0
     disks: tuple[DiskWish, ...] = ()

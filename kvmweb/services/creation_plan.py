@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from kvmweb.core import sizes
 from kvmweb.core.creation import Ground, Plan
-from kvmweb.core.specs import CpuMode, DirectBoot, Firmware, GuestSpec
+from kvmweb.core.specs import CpuMode, DirectBoot, Firmware, GuestSpec, TopologySpec
 from kvmweb.core.systems import System
 from kvmweb.core.wishes import GuestWish, Source
 from kvmweb.services import cloud_seeds, creation_devices
@@ -22,6 +22,7 @@ from kvmweb.services.marks import open_to_all
 
 NAME = re.compile(r"[^\W_][\w .+@-]{0,62}")
 """What libvirt, file systems and shells all take."""
+TOPOLOGY = re.compile(r"([1-9]\d{0,3}):([1-9]\d{0,3}):([1-9]\d{0,3})")
 MEMORY_MIN = 32 * 1024**2
 DESCRIPTION_MAX = 8000
 _WITH_TREE = (Source.TREE,)
@@ -99,12 +100,29 @@ def _machine(
         cpu_mode=_cpu(wish, ground, virt_type, faults),
         vcpus=wish.vcpus,
         vcpus_max=vcpus_max,
+        topology=_topology(wish.topology.strip(), vcpus_max, faults),
         memory=wish.memory,
         memory_max=memory_max,
         graphics=wish.graphics,
         video=creation_devices.video(ground, virt_type, system),
         is_local_time=bool(system and system.is_windows),
     )
+
+
+def _topology(typed: str, vcpus_max: int, faults: dict[str, str]) -> TopologySpec | None:
+    """Sockets, cores and threads; all of them together are the greatest number of vCPUs."""
+    if not typed:
+        return None
+    found = TOPOLOGY.fullmatch(typed)
+    if found is None:
+        faults["topology"] = _("Three numbers, such as 1:4:2.")
+        return None
+    sockets, cores, threads = (int(part) for part in found.groups())
+    if sockets * cores * threads != vcpus_max:
+        said = _("%(all)d virtual CPUs by this, but the guest can have %(most)d.")
+        faults["topology"] = said % {"all": sockets * cores * threads, "most": vcpus_max}
+        return None
+    return TopologySpec(sockets, cores, threads)
 
 
 def _check_memory(now: int, most: int, there: int, faults: dict[str, str]) -> None:
@@ -199,6 +217,14 @@ def _warnings(wish: GuestWish, ground: Ground, spec: GuestSpec, system: System |
                 _("%(system)s needs at least %(size)s of memory.")
                 % {"system": system.name, "size": _about(least.memory)}
             )
+        if least.cpus and spec.vcpus < least.cpus:
+            said.append(
+                _("%(system)s needs at least %(n)d virtual CPUs.")
+                % {"system": system.name, "n": least.cpus}
+            )
+        largest = max((disk.size for disk in wish.disks), default=0)
+        if least.disk and largest < least.disk and not any(disk.volume for disk in wish.disks):
+            said += _small(wish, system, least.disk)
         if system.needs_efi and spec.firmware is Firmware.BIOS:
             said.append(_("%(system)s starts from UEFI only.") % {"system": system.name})
     if wish.source is Source.CLOUD and not cloud_seeds.lets_in(wish.cloud):
@@ -211,6 +237,16 @@ def _warnings(wish: GuestWish, ground: Ground, spec: GuestSpec, system: System |
     if spec.virt_type == "qemu" and "kvm" not in {it.virt_type for it in ground.record.domains}:
         said.append(_("This host offers software emulation only: some ten times slower."))
     return said
+
+
+def _small(wish: GuestWish, system: System, least: int) -> list[str]:
+    """What is said of disks too small to install it on."""
+    if not wish.disks or wish.source is Source.IMPORT:
+        return []
+    return [
+        _("%(system)s needs a disk of at least %(size)s.")
+        % {"system": system.name, "size": _about(least)}
+    ]
 
 
 def _about(size: int) -> str:

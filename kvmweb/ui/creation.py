@@ -194,9 +194,13 @@ def _memory(spec: GuestSpec) -> str:
 
 
 def _vcpus(spec: GuestSpec) -> str:
-    if spec.vcpus == spec.vcpus_max:
-        return str(spec.vcpus)
-    return f"{spec.vcpus},maxvcpus={spec.vcpus_max}"
+    shape = spec.topology
+    parts = [str(spec.vcpus)]
+    if spec.vcpus != spec.vcpus_max:
+        parts.append(f"maxvcpus={spec.vcpus_max}")
+    if shape:
+        parts.append(f"sockets={shape.sockets},cores={shape.cores},threads={shape.threads}")
+    return ",".join(parts)
 
 
 def _source(wish: GuestWish, spec: GuestSpec) -> list[str]:

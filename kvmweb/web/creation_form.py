@@ -141,6 +141,11 @@ class CreateForm(Strict):
     vcpus_max = forms.IntegerField(
         label=gettext_lazy("Virtual CPUs, at most"), min_value=1, max_value=1024, required=False
     )
+    topology = _text(
+        gettext_lazy("Topology"),
+        20,
+        gettext_lazy("Sockets:cores:threads, such as 1:4:2. Empty leaves it to QEMU."),
+    )
     memory = Size(label=gettext_lazy("Memory"))
     memory_max = Size(label=gettext_lazy("Memory, at most"), required=False)
     virt_type = _choice(gettext_lazy("Acceleration"), [])
@@ -246,6 +251,7 @@ class CreateForm(Strict):
             cpu=it.get("cpu", ""),
             vcpus=it.get("vcpus") or 1,
             vcpus_max=it.get("vcpus_max") or 0,
+            topology=it.get("topology", ""),
             memory=it.get("memory") or 0,
             memory_max=it.get("memory_max") or 0,
             disks=tuple(_disk(it, f"disk-{number}-") for number in self.rows["disk"]),

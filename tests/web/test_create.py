@@ -11,8 +11,10 @@ from django.test import Client
 from kvmweb.core import wire
 from kvmweb.core.domain_facts import DomainFacts
 from kvmweb.core.records import HostRecord
+from kvmweb.core.systems import Need, System
 from kvmweb.hub.mirror import Writer
 from kvmweb.inventory import models as mirror
+from kvmweb.services import systems
 from kvmweb.store.models import Grant, Host, Image, Job, Person, RightsEpoch
 from tests.hub import plain
 
@@ -92,6 +94,7 @@ def test_a_field_that_nobody_knows_is_refused() -> None:
         ("memory", "1 KiB"), ("memory", "90 GiB"), ("disk-0-size", "0"), ("firmware", "efi"),
         ("cpu", "host-passthrough"), ("system", "no-such-system"), ("card-0-mac", "01:00:5e:0:0:1"),
         ("disk-0-pool", "/var/lib"), ("card-0-network", "br0"), ("boot", "floppy"),
+        ("topology", "many"), ("topology", "1:3:1"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_said_beside_its_field(field: str, value: str) -> None:
@@ -276,3 +279,31 @@ def test_a_cloud_image_that_lets_nobody_in_is_warned_of(
     page = text(client.post(f"{PAGE}draft/?part=summary", sent, secure=True))
     assert ("Nobody can sign in" in page) is is_warned
     assert client.post(PAGE, sent, secure=True).status_code == 302
+
+
+def test_the_topology_is_in_the_definition_and_in_the_command() -> None:
+    stage()
+    sent = form(vcpus="2", vcpus_max="4", topology="1:2:2")
+    client = enter()
+    page = text(client.post(f"{PAGE}draft/?part=summary", sent, secure=True))
+    assert "maxvcpus=4,sockets=1,cores=2,threads=2" in page
+    assert client.post(PAGE, sent, secure=True).status_code == 302
+    assert Job.objects.get().arguments["spec"]["topology"] == {
+        "sockets": 1, "cores": 2, "threads": 2,
+    }  # fmt: skip
+
+
+def test_less_than_the_system_needs_is_warned_of_and_not_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage()
+    need = Need(cpus=2, memory=4 * 1024**3, disk=64 * 1024**3)
+    greedy = System("greedy", "urn:greedy", "Greedy 1", minimum=(need,))
+    monkeypatch.setattr(systems, "get", lambda _name: greedy)
+    sent, client = form(system="greedy"), enter()
+    page = text(client.post(f"{PAGE}draft/?part=summary", sent, secure=True))
+    assert "Greedy 1 needs at least 4.0 GiB of memory." in page
+    assert "Greedy 1 needs at least 2 virtual CPUs." in page
+    assert "Greedy 1 needs a disk of at least 64.0 GiB." in page
+    assert client.post(PAGE, sent, secure=True).status_code == 302
+    assert Job.objects.get().arguments["volumes"][0]["size"] == 1024**3
