@@ -12,13 +12,14 @@ from dataclasses import replace
 from enum import StrEnum
 
 from kvmweb.core import images_others as others
+from kvmweb.core import images_udf
 from kvmweb.core.images_facts import Disc, Facts, Trouble, string, unpack
 
 __all__ = ["FIRST", "Disc", "Facts", "Format", "Trouble", "inspect"]
 
 FIRST = 1024 * 1024
 """Bytes from the beginning that tell enough, unless `Facts.wants` asks for more."""
-DISC = 64 * 1024
+DISC = (images_udf.ANCHOR + 1) * images_udf.SECTOR
 """Bytes from the beginning that tell all about a disc."""
 
 
@@ -79,13 +80,14 @@ def _bounded(facts: Facts, size: int) -> Facts:
 
 
 def _disc(first: bytes) -> Disc | None:
-    """The primary volume descriptor in sector 16, and whether a boot record comes after it.
+    """The primary volume descriptor in sector 16, and whether a boot record comes after it; what
+    UDF says where there is none.
 
     Sources: ECMA-119 8.4; El Torito 1.0, section 2.0.
     """
     sector, next_one = first[0x8000:0x8800], first[0x8800:0x9000]
     if len(sector) < SECTOR or sector[:6] != b"\x01CD001":
-        return None
+        return images_udf.disc(first)
     (blocks,) = struct.unpack_from("<I", sector, 80)
     (block,) = struct.unpack_from("<H", sector, 128)
     return Disc(

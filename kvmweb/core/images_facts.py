@@ -39,8 +39,9 @@ REFERENCES = frozenset({Trouble.BACKING, Trouble.DATA_FILE, Trouble.EXTERNAL})
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """The ids of an ISO 9660 volume. size: bytes of the volume as it says itself.
+    """The ids of an ISO 9660 volume; of one that has UDF alone only its name.
 
+    size: bytes of the volume as it says itself.
     is_bootable: it has a boot record of El Torito, which every PC starts from.
     """
 

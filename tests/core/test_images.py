@@ -203,6 +203,39 @@ def test_what_ends_within_its_descriptor_is_no_disc(length: int) -> None:
     assert images.inspect(data, length) == Facts("raw", virtual_size=length)
 
 
+def udf(name: str, *, anchor: int = 32) -> bytearray:
+    """As mkudffs lays it out: recognition from sector 16 on, an anchor in 256, descriptors."""
+    data = bytearray(257 * 2048)
+    for number, mark in enumerate((b"BEA01", b"NSR03", b"TEA01"), start=16):
+        data[number * 2048 : number * 2048 + 7] = b"\0" + mark + b"\1"
+    field = b"\x10" + name.encode("utf-16-be")
+    field = field.ljust(31, b"\0") + bytes([len(field)])
+    tagged(data, 256, 2, struct.pack("<II", 16 * 2048, anchor))
+    tagged(data, 33, 1, bytes(8) + field)
+    return data
+
+
+def tagged(data: bytearray, sector: int, kind: int, body: bytes) -> None:
+    tag = bytearray(struct.pack("<HHBBHHHI", kind, 3, 0, 0, 1, 0, 0, sector))
+    tag[4] = sum(tag) % 256
+    data[sector * 2048 : sector * 2048 + 16 + len(body)] = bytes(tag) + body
+
+
+def test_a_disc_with_udf_alone_is_known_by_the_name_of_its_volume() -> None:
+    facts = images.inspect(udf("CCCOMA_X64"), 10 * MIB)
+    assert (facts.format, facts.disc) == ("iso", Disc("CCCOMA_X64"))
+    assert len(udf("x")) <= images.DISC
+
+
+def test_udf_whose_descriptors_are_not_where_they_should_be_has_no_name() -> None:
+    lost = udf("x", anchor=2**31)
+    broken = udf("x")
+    broken[256 * 2048 + 4] ^= 1
+    for data in (lost, broken, udf("x")[: 100 * 2048]):
+        facts = images.inspect(data, len(data))
+        assert (facts.format, facts.disc) == ("iso", Disc("")), len(data)
+
+
 def test_a_raw_disk_is_known_by_nothing() -> None:
     assert images.inspect(b"", 0) == Facts("raw")
     table = bytes(510) + b"\x55\xaa" + bytes(1024)
