@@ -79,6 +79,8 @@ class JobRecord:
     may_cancel: bool
     result: Ref | None = None
     """What came of it."""
+    is_in_text: bool = False
+    """What it made asks its person on the serial console."""
     subjects: tuple[JobSubject, ...] = ()
 
     @property

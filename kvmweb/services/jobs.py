@@ -174,6 +174,12 @@ def _records(actor: Actor, found: Sequence[Job]) -> list[JobRecord]:
         return [_record(job, actor, subjects[job.pk]) for job in found]
 
 
+def _is_in_text(job: Job) -> bool:
+    """It started an installer whose kernel was told to speak there."""
+    direct = (job.arguments.get("spec") or {}).get("direct") or {}
+    return "console=ttyS" in str(direct.get("arguments", ""))
+
+
 def _record(job: Job, actor: Actor, subjects: tuple[JobSubject, ...]) -> JobRecord:
     """The row as its reader sees it."""
     told = judge.reach(actor, "host.details")
@@ -195,6 +201,7 @@ def _record(job: Job, actor: Actor, subjects: tuple[JobSubject, ...]) -> JobReco
         is_cancel_asked=job.is_cancel_asked,
         may_cancel=_may_cancel(actor, job) and not JobState(job.state).is_over,
         result=result if result and (_is_own(actor, job) or all(named)) else None,
+        is_in_text=_is_in_text(job),
         subjects=subjects,
     )
 

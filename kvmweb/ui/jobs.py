@@ -43,6 +43,8 @@ STATES: dict[JobState, State] = {
 }
 
 
+SERIAL = "?console=serial:serial0"
+"""The console that the page of a guest opens first."""
 STEPS: dict[str, Text] = {
     "prepare": _("Prepare"),
     "disk": _("Make the disk"),
@@ -153,8 +155,15 @@ def card(job: JobRecord) -> JobCard:
         is_press=is_press,
         more=len(job.steps) - len(job.subjects) if is_press else 0,
         bin_url=links.in_bin(binned) if binned else "",
-        result_url=links.of(job.result) if job.result and job.state is JobState.DONE else "",
+        result_url=_result(job),
     )
+
+
+def _result(job: JobRecord) -> str:
+    """The page of what was made; an installer in text is met where it speaks."""
+    if job.result is None or job.state is not JobState.DONE:
+        return ""
+    return links.of(job.result) + (SERIAL if job.is_in_text else "")
 
 
 def _subject(it: JobSubject) -> Subject:

@@ -227,7 +227,6 @@ def test_an_install_tree_boots_its_installer_in_text(
     expect(page.locator("#field-url .field-error")).to_contain_text("no install tree")
     page.fill("#id_url", tree)
     create(page)
-    page.goto(page.url.partition("?")[0] + "?console=serial:serial0")
     expect(page.locator(".console-state")).to_contain_text("You have the keyboard")
     page.locator(".console-terminal").click()
     for _try in range(30):

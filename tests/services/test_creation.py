@@ -15,6 +15,7 @@ from kvmweb.core.wishes import CloudWish, DiskWish, GuestWish, InterfaceWish, So
 from kvmweb.hostlink import client
 from kvmweb.services import creation, job_worker, jobs
 from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
+from kvmweb.ui import jobs as job_face
 from tests.lab.host import guest_image
 from tests.services.stage import person
 from tests.services.test_install_trees import INFO, Server
@@ -289,6 +290,7 @@ def test_an_install_tree_boots_once_and_leaves_no_kernel_behind(
     assert done.state is JobState.DONE
     assert [step.word for step in done.steps] == ["disk", "kernel", "kernel", "define", "start"]
     assert done.result is not None
+    assert job_face.card(done).result_url.endswith("/?console=serial:serial0")
     uuid = done.result.id
     live, kept = shop.lab.virsh("dumpxml", uuid), shop.lab.virsh("dumpxml", "--inactive", uuid)
     assert f"console=ttyS0 no_timer_check inst.repo={server.url}/" in live
