@@ -126,6 +126,16 @@ class Socket:
             if "live-beat" not in frame["text"]:
                 found.append(frame["text"])
 
+    async def until(self, words: str) -> str:
+        """All that comes until these words have come: at most ten seconds for each frame."""
+        said = ""
+        while words not in said:
+            frame = await self._next(10)
+            if frame["type"] == "websocket.close":
+                raise ConnectionError(frame["code"])
+            said += frame["text"]
+        return said
+
     async def first_frames(self) -> list[str]:
         """All that comes until the page is said to be up to date."""
         found = []

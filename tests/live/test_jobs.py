@@ -68,7 +68,7 @@ async def test_the_open_page_of_a_job_becomes_a_fresh_one(scene: Scene) -> None:
     for change in ({"state": JobState.RUNNING}, {"state": JobState.DONE}):
         await there(lambda now=change: scene.step(0, **now))
         await tell(scene)
-        for frame in await socket.frames(0.3):
+        for frame in await socket.frames(0.3, within_s=10):
             page.apply(frame)
         fresh = Page(await there(scene.get))
         dom_id = f"job-{scene.id}"
@@ -81,20 +81,20 @@ async def test_what_ended_while_the_page_was_on_its_way_is_sent_at_once(scene: S
     await there(scene.get)
     await there(lambda: scene.step(0, state=JobState.DONE))
     socket = await Socket(scene.client, scene.url).open()
-    assert "1 of 2 finished" in "".join(await socket.frames(0.3))
+    await socket.until("1 of 2 finished")
     await socket.close()
 
 
 async def test_a_dialog_over_another_page_is_told_until_it_is_closed(scene: Scene) -> None:
     socket = await Socket(scene.client, "/networks/").open()
-    await socket.frames(0.3)
+    await socket.first_frames()
     await socket.wire.send_to(text_data=json.dumps({"beside": scene.url}))
-    assert f'id="job-{scene.id}"' in "".join(await socket.frames(0.3))
+    await socket.until(f'id="job-{scene.id}"')
     await there(lambda: scene.step(1, state=JobState.DONE))
     await tell(scene)
-    assert "1 of 2 finished" in "".join(await socket.frames(0.3))
+    await socket.until("1 of 2 finished")
     await socket.wire.send_to(text_data=json.dumps({"beside": ""}))
-    await socket.frames(0.3)
+    await socket.frames(0.5)
     await there(lambda: scene.step(0, state=JobState.DONE))
     await tell(scene)
     assert "job-" not in "".join(await socket.frames(0.3))
@@ -109,26 +109,25 @@ async def test_a_strangers_job_beside_a_page_says_nothing(scene: Scene) -> None:
 
     socket = await Socket(await there(stranger), "/networks/").open()
     await socket.wire.send_to(text_data=json.dumps({"beside": scene.url}))
-    said = "".join(await socket.frames(0.3))
-    assert "There is nothing here" in said
+    said = await socket.until("There is nothing here")
     assert "guest1" not in said
     await socket.close()
 
 
 async def test_the_list_of_jobs_gains_a_row_and_its_state_changes(scene: Scene) -> None:
     socket = await Socket(scene.client, "/activity/").open()
-    await socket.frames(1.5)
+    await socket.first_frames()
     await there(lambda: scene.step(0, state=JobState.DONE))
     await tell(scene)
-    assert "1 of 2 finished" in "".join(await socket.frames(0.3))
+    await socket.until("1 of 2 finished")
     await socket.close()
 
 
 async def test_a_notice_of_another_process_reaches_the_pages_of_this_one(scene: Scene) -> None:
     """The worker of jobs is a process of its own also where the layer is this one's memory."""
     socket = await Socket(scene.client, scene.url).open()
-    await socket.frames(0.3)
+    await socket.first_frames()
     await there(lambda: scene.step(0, state=JobState.DONE))
     await asyncio.to_thread(post.send, [Notice(topics.job(scene.id), str(scene.id))])
-    assert "1 of 2 finished" in "".join(await socket.frames(0.3))
+    await socket.until("1 of 2 finished")
     await socket.close()
