@@ -7,7 +7,7 @@ import { Screen } from "./console_screen.js";
 import { Seats } from "./console_seats.js";
 import { Serial } from "./console_serial.js";
 import { TypeDialog } from "./console_text.js";
-import { OFF } from "./console_state.js";
+import { awaitConsole, OFF } from "./console_state.js";
 import { bindTools, offerTools } from "./console_tools.js";
 import { dataOf, say } from "./console_words.js";
 
@@ -24,6 +24,7 @@ export class Card {
     this.isWanted = root.parentElement?.classList.contains("console-window");
     root.addEventListener("pointerdown", () => { this.isWanted = true; });
     this.ports = [...root.querySelectorAll("[data-port]")];
+    if (!this.data.ports.length) awaitConsole(root);
     if (!this.ports.length || !this.part("stage")) return;
     this.stage = this.part("stage");
     this.dialog = new TypeDialog(this.part("dialog"), this.data.words, (text) => this.type(text));
@@ -190,7 +191,7 @@ export class Card {
     this.part("hint").textContent = this.drives ? this.data.words[inside ? "way-out" : "way-in"] : "";
   }
 
-  /** While the console has the focus no key reaches the page, Escape least of all. */
+  /** While it has the focus no key reaches the page, Escape least of all. */
   bindFocus() {
     const leave = () => {
       this.view.blur();
@@ -219,8 +220,7 @@ export class Card {
     next.alt = "";
     next.onload = () => {
       picture = button.querySelector(".console-peek");
-      if (picture) picture.replaceWith(next);
-      else button.append(next);
+      picture ? picture.replaceWith(next) : button.append(next);
     };
     next.src = `${this.data.thumbnailUrl}?${Date.now()}`;
     return undefined;

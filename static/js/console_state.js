@@ -18,3 +18,13 @@ export async function offState(data) {
   const state = told() ?? (await asked(data));
   return OFF.has(state) ? state : "";
 }
+
+/** A card without a console is fetched again when the page hears that its guest has one by now. */
+export function awaitConsole(root) {
+  function heed() {
+    if (!root.isConnected) return document.body.removeEventListener("htmx:wsAfterMessage", heed);
+    if (document.querySelector(".guest-head[data-console-there]")) window.htmx?.trigger(root.closest(".console-place"), "kvmweb:console");
+    return undefined;
+  }
+  document.body.addEventListener("htmx:wsAfterMessage", heed);
+}

@@ -71,3 +71,15 @@ def test_a_spice_guest_is_converted_with_one_press(
     expect(card).to_contain_text("Screen (VNC)", timeout=20_000)
     expect(card).not_to_contain_text("SPICE")
     assert "spice" not in lab.virsh("dumpxml", uuid)
+
+
+def test_the_first_console_of_a_guest_is_there_without_a_reload(
+    portal: Portal, lab: LabHost, busybox_guest: Callable[..., str], sign_in: Callable[..., Page]
+) -> None:
+    uuid = busybox_guest("blind01", kernel=False, serials=0, vnc=False)
+    page = sign_in("ada")
+    the_guest(page, portal, uuid)
+    card = page.locator(".console-place")
+    expect(card).to_contain_text("No console is defined")
+    lab.define_guest("blind01", uuid=uuid, kernel=False, serials=1, vnc=False)
+    expect(card.locator(".console-port")).to_have_count(1, timeout=20_000)
