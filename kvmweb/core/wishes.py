@@ -66,6 +66,7 @@ class InterfaceWish:
 class CloudWish:
     """What cloud-init is told at the first boot. password: in the clear, hashed before it is kept.
 
+    user: names, apart by spaces or commas; the password is the first one's, the keys are all's.
     keys: one SSH public key a line. text: further user-data, YAML.
     """
 
@@ -75,6 +76,12 @@ class CloudWish:
     keys: str = ""
     packages: str = ""
     text: str = ""
+    is_fixed: bool = False
+    """The first network card has the address below; otherwise it asks by DHCP."""
+    address: str = ""
+    """With its prefix, IPv4 or IPv6."""
+    gateway: str = ""
+    nameservers: str = ""
 
 
 @dataclass(frozen=True, slots=True)

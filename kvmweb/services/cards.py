@@ -7,7 +7,6 @@ typing.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
 from django.utils.translation import gettext as _
@@ -23,7 +22,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.core.specs import InterfaceSpec
 from kvmweb.hostlink import client
 from kvmweb.inventory import models as mirror
-from kvmweb.services import audit, creation, creation_devices, networks, present
+from kvmweb.services import audit, creation, creation_devices, macs, networks, present
 from kvmweb.services import limits as rights
 from kvmweb.services.guard import guarded, sifted
 
@@ -85,7 +84,7 @@ def attach(
     is_free = rights.judged_beside(actor, ref, is_limited=record.has_limited_cards)
     wrong: dict[str, str] = {}
     found = _place(actor, ref, place, wrong)
-    mac = _mac(actor, ref, mac, wrong) if mac else _free(ref.host)
+    mac = _mac(actor, ref, mac, wrong) if mac else macs.free(ref.host)
     _model(model, wrong)
     _mode(mode, wrong)
     if wrong or found is None:
@@ -302,12 +301,3 @@ def _other_mac(
     if is_active:
         wrong.setdefault("new_mac", _("The guest is running. Shut it off first."))
     return mac
-
-
-def _free(host: str) -> str:
-    """A MAC of QEMU's own range that no guest of the host has."""
-    taken = {it.card.mac for it in networks.cards(host)}
-    while True:
-        tail = ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3))
-        if f"52:54:00:{tail}" not in taken:
-            return f"52:54:00:{tail}"

@@ -12,9 +12,11 @@ from kvmweb.core import password_hashes, ssh_keys
 from kvmweb.core.errors import Invalid
 from kvmweb.core.wishes import CloudWish
 from kvmweb.definitions import cloud_seeds
+from kvmweb.services import cloud_networks
 from kvmweb.services.marks import internal, open_to_all
 
 KEYS_MAX = 50
+USERS_MAX = 20
 _ANEW = {
     "bootcmd": [
         [
@@ -44,10 +46,8 @@ def faults(wish: CloudWish) -> dict[str, str]:
     found: dict[str, str] = {}
     if wish.hostname and not _HOSTNAME.fullmatch(wish.hostname):
         found["hostname"] = _("Letters, digits and dashes, such as web01 or web01.example.org.")
-    if wish.user and not _USER.fullmatch(wish.user):
-        found["user"] = _("Lower-case letters, digits, dashes; it begins with a letter.")
-    if not wish.user and (wish.password or wish.keys.strip()):
-        found["user"] = _("Whose password and keys are these?")
+    if wrong := _wrong_user(wish):
+        found["user"] = wrong
     if len(wish.password) > PASSWORD_MAX or "\0" in wish.password or "\n" in wish.password:
         found["password"] = _("One line of at most %(n)d characters.") % {"n": PASSWORD_MAX}
     if wrong := _wrong_key(wish.keys):
@@ -60,7 +60,7 @@ def faults(wish: CloudWish) -> dict[str, str]:
         cloud_seeds.read(wish.text)
     except Invalid as invalid:
         found["user_data"] = _said(invalid)
-    return found
+    return {**found, **cloud_networks.faults(wish)}
 
 
 @open_to_all("a pure function")
@@ -78,9 +78,10 @@ def lets_in(wish: CloudWish) -> bool:
 
 
 @internal("a part of a creation")
-def files(wish: CloudWish, name: str, *, copy: str = "") -> dict[str, str]:
-    """user-data and meta-data; the password hashed. Raises Invalid.
+def files(wish: CloudWish, name: str, *, copy: str = "", mac: str = "") -> dict[str, str]:
+    """user-data, meta-data, and network-config for a fixed address; the password hashed.
 
+    Raises Invalid. mac: of the card that gets the address.
     copy: the UUID of a guest whose disks ran as another one before: cloud-init begins anew there
     (host name, host keys), and its machine-id is made anew.
     """
@@ -92,7 +93,8 @@ def files(wish: CloudWish, name: str, *, copy: str = "") -> dict[str, str]:
     host = wish.hostname or re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "guest"
     meta = {"instance-id": f"kvmweb-{copy or name}", "local-hostname": host}
     meta_data = cloud_seeds.write(meta).removeprefix(cloud_seeds.HEAD)
-    return {"user-data": user_data, "meta-data": meta_data}
+    network = {"network-config": cloud_networks.text(wish, mac)} if wish.is_fixed else {}
+    return {"user-data": user_data, "meta-data": meta_data, **network}
 
 
 @internal("a part of a creation")
@@ -105,19 +107,44 @@ def _fields(wish: CloudWish) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if wish.hostname:
         values.update(hostname=wish.hostname.partition(".")[0], fqdn=wish.hostname)
-    if wish.user:
-        user: dict[str, Any] = {"name": wish.user, "groups": "sudo, wheel"}
-        user |= {"shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
-        user["lock_passwd"] = not wish.password
+    if users := _users(wish.user):
+        first, *others = users
+        keys = _keys(wish.keys)
         if wish.password:
-            user["passwd"] = password_hashes.sha512(wish.password)
             values["ssh_pwauth"] = True
-        if keys := _keys(wish.keys):
-            user["ssh_authorized_keys"] = keys
-        values["users"] = ["default", user]
+        values["users"] = ["default", _user(first, wish.password, keys)]
+        values["users"] += [_user(name, "", keys) for name in others]
     if wish.packages.split():
         values["packages"] = wish.packages.split()
     return values
+
+
+def _users(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _user(name: str, password: str, keys: list[str]) -> dict[str, Any]:
+    user: dict[str, Any] = {"name": name, "groups": "sudo, wheel"}
+    user |= {"shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
+    user["lock_passwd"] = not password
+    if password:
+        user["passwd"] = password_hashes.sha512(password)
+    if keys:
+        user["ssh_authorized_keys"] = [*keys]  # of its own: YAML would write an alias
+    return user
+
+
+def _wrong_user(wish: CloudWish) -> str:
+    names = _users(wish.user)
+    if not all(_USER.fullmatch(name) for name in names):
+        return _("Lower-case letters, digits, dashes; it begins with a letter.")
+    if len(names) > USERS_MAX:
+        return _("At most %(n)d users.") % {"n": USERS_MAX}
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        return _("%(name)s is named twice.") % {"name": twice}
+    if not names and (wish.password or wish.keys.strip()):
+        return _("Whose password and keys are these?")
+    return ""
 
 
 def _keys(text: str) -> list[str]:

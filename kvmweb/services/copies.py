@@ -68,6 +68,8 @@ def plan(actor: Actor, ref: Ref, wish: GuestWish) -> CopyPlan:
         faults["original"] = " ".join(original.obstacles)
     if wish.has_cloud:
         faults.update(cloud_seeds.faults(wish.cloud))
+        if wish.cloud.is_fixed:  # the MACs of a copy are libvirt's to choose: none to find it by
+            faults["addressing"] = _("A copy asks for its address by DHCP.")
     if wish.into and wish.into not in {pool.uuid for pool in original.pools}:
         faults["into"] = _("Choose a pool that you may make volumes in.")
     return CopyPlan(

@@ -24,7 +24,7 @@ from kvmweb.core.records import HostRecord, HostState, NetworkRecord, PoolRecord
 from kvmweb.core.refs import Kind, Ref
 from kvmweb.core.specs import DirectBoot, GuestSpec
 from kvmweb.core.systems import System
-from kvmweb.core.wishes import GuestWish
+from kvmweb.core.wishes import GuestWish, Source
 from kvmweb.definitions import guest_building
 from kvmweb.inventory import models as mirror
 from kvmweb.services import (
@@ -34,6 +34,7 @@ from kvmweb.services import (
     image_locks,
     install_trees,
     jobs,
+    macs,
     maintenance,
     projects,
     sight,
@@ -175,7 +176,7 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
         spec=wire.to_plain(spec),
         volumes=wire.to_plain(plan.volumes),
         seed=wire.to_plain(plan.seed),
-        answers=cloud_seeds.files(wish.cloud, wish.name) if plan.seed else None,
+        answers=_answers(wish, plan) if plan.seed else None,
         tree={"kernel": tree.kernel, "initrd": tree.initrd} if tree else None,
         boot_volumes=wire.to_plain(plan.boot_volumes),
         is_started=wish.is_started,
@@ -209,9 +210,14 @@ def _told(spec: GuestSpec, tree: Tree) -> GuestSpec:
     return replace(spec, direct=DirectBoot("", "", said))
 
 
+def _answers(wish: GuestWish, plan: Plan) -> dict[str, str]:
+    mac = next((card.mac for card in plan.spec.interfaces), "")
+    return cloud_seeds.files(wish.cloud, wish.name, mac=mac)
+
+
 def _plan(known: Ground, wish: GuestWish) -> Plan:
     system = _system(wish)
-    plan = creation_plan.plan(wish, known, system)
+    plan = creation_plan.plan(_known_by_mac(wish), known, system)
     faults = {**plan.faults, **projects.faults(known.projects, wish.project)}
     if known.host in maintenance.resting():
         faults["host"] = _("This host is in maintenance: no guest is made there.")
@@ -219,7 +225,22 @@ def _plan(known: Ground, wish: GuestWish) -> Plan:
         faults["system"] = _("No system of this name is known. Choose one of the list.")
     if plan.seed:
         faults.update(cloud_seeds.faults(wish.cloud))
+        if wish.cloud.is_fixed and not wish.interfaces:
+            faults["addressing"] = _("It has no network card.")
     return replace(plan, faults=faults)
+
+
+def _known_by_mac(wish: GuestWish) -> GuestWish:
+    """With a MAC for the first card where cloud-init finds the card by it, else as it is.
+
+    The same one for the same name: what is shown is what will be made.
+    """
+    is_found = wish.source is Source.CLOUD and wish.cloud.is_fixed
+    if not is_found or not wish.interfaces or wish.interfaces[0].mac:
+        return wish
+    first, *others = wish.interfaces
+    mac = macs.free(wish.host, f"{wish.host} {wish.name}")
+    return replace(wish, interfaces=(replace(first, mac=mac), *others))
 
 
 def _system(wish: GuestWish) -> System | None:

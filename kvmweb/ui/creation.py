@@ -64,6 +64,10 @@ BOOTS: list[tuple[str, Text]] = [
     ("network,hd", _("Network, disk")),
     ("network,cdrom,hd", _("Network, CD-ROM, disk")),
 ]
+ADDRESSINGS: list[tuple[str, Text]] = [
+    ("", _("By DHCP")),
+    ("fixed", _("Fixed address")),
+]
 DISK_KINDS: list[tuple[str, Text]] = [
     ("new", _("A new volume")),
     ("existing", _("An existing volume")),

@@ -156,7 +156,11 @@ class CreateForm(Strict):
     graphics = forms.ChoiceField(label=gettext_lazy("Screen"), choices=face.GRAPHICS)
     boot = _choice(gettext_lazy("Boot order"), face.BOOTS)
     hostname = _text(gettext_lazy("Host name"), 253)
-    user = _text(gettext_lazy("User"), 32)
+    user = _text(
+        gettext_lazy("User"),
+        700,
+        gettext_lazy("Further ones after spaces: the password is the first one's."),
+    )
     password = _text(
         gettext_lazy("Password"),
         256,
@@ -166,6 +170,14 @@ class CreateForm(Strict):
     )
     keys = _area(gettext_lazy("SSH public keys"), 3, 100_000, gettext_lazy("One a line."))
     packages = _text(gettext_lazy("Packages"), 4000, gettext_lazy("Separated by spaces."))
+    addressing = _choice(gettext_lazy("Network"), face.ADDRESSINGS)
+    address = _text(
+        gettext_lazy("Address and prefix"),
+        60,
+        gettext_lazy("Of the first network card, such as 192.0.2.10/24."),
+    )
+    gateway = _text(gettext_lazy("Gateway"), 50)
+    nameservers = _text(gettext_lazy("DNS servers"), 500, gettext_lazy("Separated by spaces."))
     user_data = _area(gettext_lazy("Further user-data"), 5, 65_536, gettext_lazy("YAML."))
     is_started = forms.BooleanField(label=gettext_lazy("Start it at once"), required=False)
     has_autostart = forms.BooleanField(
@@ -343,4 +355,8 @@ def _cloud(it: Mapping[str, Any]) -> CloudWish:
         keys=it.get("keys", ""),
         packages=it.get("packages", ""),
         text=it.get("user_data", "").replace("\r\n", "\n"),
+        is_fixed=it.get("addressing") == "fixed",
+        address=it.get("address", ""),
+        gateway=it.get("gateway", ""),
+        nameservers=it.get("nameservers", ""),
     )

@@ -23,7 +23,7 @@ GUEST = "guests/<slug:host>/<uuid:uuid>/"
 class TemplateForm(Change):
     """What cloud-init tells a new guest; limits and sentences are the service's."""
 
-    user = forms.CharField(label=gettext_lazy("User"), max_length=32, required=False)
+    user = forms.CharField(label=gettext_lazy("User"), max_length=700, required=False)
     packages = forms.CharField(
         label=gettext_lazy("Packages"), max_length=4000, required=False,
         help_text=gettext_lazy("Separated by spaces."),

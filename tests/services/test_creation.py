@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import pycdlib
 import pytest
+import yaml
 
 from kvmweb.access import judge
 from kvmweb.core import refs, wire
@@ -121,8 +124,12 @@ def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, creator: Act
     wanted = wish(
         shop, name="cloudy", source=Source.CLOUD, image_pool=shop.pool,
         image_volume="cloud.qcow2", disks=(DiskWish(pool=shop.pool, size=64 * MIB),),
-        cloud=CloudWish(user="li", password="open sesame", hostname="cloudy"),
+        cloud=CloudWish(
+            user="li, ada", password="open sesame", hostname="cloudy", is_fixed=True,
+            address="192.0.2.10/24", gateway="192.0.2.1", nameservers="192.0.2.53",
+        ),
     )  # fmt: skip
+    shown = creation.preview(creator, HOST, wanted)
     done = made(creator, wanted)
     assert done.state is JobState.DONE
     assert {"cloudy.qcow2", "cloudy-seed.iso"} <= set(shop.volumes())
@@ -134,7 +141,32 @@ def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, creator: Act
     assert "open sesame" not in str(row.arguments)
     assert row.arguments["answers"] is None
     assert done.result is not None
-    assert [disk.device for disk in shop.record(done.result).disks] == ["disk", "cdrom"]
+    record = shop.record(done.result)
+    assert [disk.device for disk in record.disks] == ["disk", "cdrom"]
+    [mac] = [card.mac for card in record.interfaces]
+    assert f'<mac address="{mac}"/>' in shown.xml
+    told = on_disc(found.read_bytes())
+    assert set(told) == {"meta-data", "network-config", "user-data"}
+    card = yaml.safe_load(told["network-config"])["ethernets"]["eth0"]
+    assert card["match"] == {"macaddress": mac}
+    assert (card["addresses"], card["gateway4"]) == (["192.0.2.10/24"], "192.0.2.1")
+    _default, first, second = yaml.safe_load(told["user-data"])["users"]
+    assert (first["name"], first["lock_passwd"]) == ("li", False)
+    assert (second["name"], second["lock_passwd"], "passwd" in second) == ("ada", True, False)
+    assert second["sudo"] == first["sudo"]
+
+
+def on_disc(image: bytes) -> dict[str, str]:
+    """What cloud-init would read."""
+    iso, told = pycdlib.PyCdlib(), {}
+    iso.open_fp(io.BytesIO(image))
+    for it in iso.list_children(joliet_path="/"):
+        if it.is_file():
+            told[it.file_identifier().decode("utf-16-be")] = content = io.BytesIO()
+            iso.get_file_from_iso_fp(
+                content, joliet_path=f"/{it.file_identifier().decode('utf-16-be')}"
+            )
+    return {name: content.getvalue().decode() for name, content in told.items()}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +174,8 @@ def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, creator: Act
     [
         (CloudWish(keys="ssh-rsa AAAA"), "keys"),
         (CloudWish(user="Li Wei"), "user"),
+        (CloudWish(user="li, -x"), "user"),
+        (CloudWish(user="li ada li"), "user"),
         (CloudWish(hostname="-web"), "hostname"),
         (CloudWish(password="x"), "user"),
         (CloudWish(packages="vim; reboot"), "packages"),
