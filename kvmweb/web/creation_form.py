@@ -159,7 +159,7 @@ class CreateForm(Strict):
     user = _text(
         gettext_lazy("User"),
         700,
-        gettext_lazy("Further ones after spaces: the password is the first one's."),
+        gettext_lazy("More than one, separated by spaces: the password is the first one's."),
     )
     password = _text(
         gettext_lazy("Password"),

@@ -21,6 +21,7 @@ from kvmweb.store.models import AuditEntry, CustomRole, Grant, Job, RightsEpoch
 from kvmweb.ui import jobs as job_face
 from tests.lab.host import guest_image
 from tests.services.stage import person
+from tests.services.test_agent import SSH_KEY
 from tests.services.test_install_trees import INFO, Server
 from tests.services.workshop import Workshop
 
@@ -125,7 +126,7 @@ def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, creator: Act
         shop, name="cloudy", source=Source.CLOUD, image_pool=shop.pool,
         image_volume="cloud.qcow2", disks=(DiskWish(pool=shop.pool, size=64 * MIB),),
         cloud=CloudWish(
-            user="li, ada", password="open sesame", hostname="cloudy", is_fixed=True,
+            user="li, ada", password="open sesame", hostname="cloudy", keys=SSH_KEY, is_fixed=True,
             address="192.0.2.10/24", gateway="192.0.2.1", nameservers="192.0.2.53",
         ),
     )  # fmt: skip
@@ -153,7 +154,8 @@ def test_a_cloud_image_grows_and_brings_its_answers(shop: Workshop, creator: Act
     _default, first, second = yaml.safe_load(told["user-data"])["users"]
     assert (first["name"], first["lock_passwd"]) == ("li", False)
     assert (second["name"], second["lock_passwd"], "passwd" in second) == ("ada", True, False)
-    assert second["sudo"] == first["sudo"]
+    assert (second["sudo"], second["ssh_authorized_keys"]) == (first["sudo"], [SSH_KEY])
+    assert "&id" not in told["user-data"]
 
 
 def on_disc(image: bytes) -> dict[str, str]:

@@ -44,7 +44,7 @@ def golden(shop: Workshop, admin: Actor) -> Ref:
     shop.disk("golden.qcow2", size="4M")
     ref = shop.define("golden", disk=f"{IMAGES}/golden.qcow2")
     shop.lab.virsh("autostart", "golden")
-    templates.make(admin, ref, CloudWish(user="li", packages="vim"))
+    templates.make(admin, ref, CloudWish(user="li ada", packages="vim"))
     shop.see(lambda: guest_page.show(admin, ref).record.template is not None)
     return ref
 
@@ -87,6 +87,7 @@ def test_the_mark_is_kept_by_libvirt_and_taken_back(
     shop: Workshop, admin: Actor, golden: Ref
 ) -> None:
     assert "<kvmwebtemplate:template" in shop.lab.virsh("dumpxml", "golden")
+    assert copies.defaults(admin, HOST, golden.id) == CloudWish(user="li ada", packages="vim")
     only = GuestFilter(template="only")
     assert [row.line.ref for row in guests.list_(admin, only).rows] == [golden]
     templates.unmake(admin, golden)
