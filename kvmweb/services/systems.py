@@ -1,7 +1,8 @@
 """Operating systems: found by name, recognised in images, with what each wants of a machine.
 
 The osinfo database is read from where distributions install it, and from `osinfo` in the data
-folder, where a newer one may be put; without any, the most common systems are known still.
+folder, where `services.system_database` puts a newer one; without any, the most common systems are
+known still.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from kvmweb.services.guard import open_to_all
 log = logging.getLogger(__name__)
 
 PLACES = ("/usr/share/osinfo", "/usr/local/share/osinfo", "/etc/osinfo")
-"""Later ones add to earlier ones, as for libosinfo itself."""
+"""Later ones add to earlier ones, and their files replace those of the same path, as for libosinfo
+itself (osinfo_loader.c, osinfo_loader_find_files)."""
 MOST = 200
 Stamp = tuple[tuple[str, float], ...]
 """Of the database: another one when another is there."""
@@ -168,12 +170,14 @@ def _stamp() -> Stamp:
 
 def _read(folders: Iterable[str]) -> Mapping[str, System]:
     entries: list[osinfo.Entry] = []
-    for folder in folders:
-        for path in sorted(Path(folder, "os").rglob("*.xml")):
-            try:
-                entries += osinfo.parse(path.read_text(encoding="utf-8"))
-            except (Invalid, OSError, UnicodeDecodeError) as error:
-                log.warning("%s is left out: %s", path, error)
+    files: dict[Path, Path] = {}
+    for top in (Path(folder, "os") for folder in folders):
+        files.update({path.relative_to(top): path for path in sorted(top.rglob("*.xml"))})
+    for path in files.values():
+        try:
+            entries += osinfo.parse(path.read_text(encoding="utf-8"))
+        except (Invalid, OSError, UnicodeDecodeError) as error:
+            log.warning("%s is left out: %s", path, error)
     known = osinfo.resolve(entries)
     for system in osinfo_known.systems():
         known.setdefault(system.id, system)

@@ -55,6 +55,7 @@ _DETAILS: dict[str, Text] = {
     "purge": _("deleted for good"),
     "days-over": _("its days in the recycle bin are over"),
     "bin-days": _("days of the recycle bin set"),
+    "osinfo": _("database of operating systems renewed"),
     "give": _("grant given"),
     "move": _("disk moved"),
     "revoke": _("grant taken back"),
