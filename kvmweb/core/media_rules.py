@@ -70,14 +70,15 @@ def rule(medium: Medium) -> Rule | None:
         (medium.publisher, _LONG),
         (medium.application, _LONG),
     )
-    patterns = tuple(_compiled(text, width) if text else None for text, width in wanted)
+    patterns = tuple(compiled(text, width) if text else None for text, width in wanted)
     if any(text and not found for (text, _), found in zip(wanted, patterns, strict=True)):
         return None
     return Rule(patterns, medium.size, _start(medium.volume))
 
 
 @lru_cache(maxsize=8192)
-def _compiled(text: str, width: int) -> re.Pattern[str] | None:
+def compiled(text: str, width: int) -> re.Pattern[str] | None:
+    """To search in so many characters; None where it is no pattern or could take long."""
     if len(text) > PATTERN_MAX or steps(text, width) > STEPS_MAX:
         log.warning("a pattern that could take long is left out: %.80r", text)
         return None

@@ -52,12 +52,17 @@ class Medium:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """An installation tree on the network."""
+    """An installation tree on the network, and how to know it: patterns for what its `.treeinfo`
+    says of itself. machine: of its architecture. url: empty where it may lie anywhere."""
 
     arch: str
     url: str
     kernel: str = ""
     initrd: str = ""
+    family: str = ""
+    variant: str = ""
+    version: str = ""
+    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)

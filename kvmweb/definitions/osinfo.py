@@ -76,7 +76,7 @@ def _entry(os: Element) -> Entry:
         offers_efi=("efi", True) in firmwares,
         needs_efi=("bios", False) in firmwares,
         media=tuple(_medium(found) for found in os.iterfind("media")),
-        trees=tuple(_tree(found) for found in os.iterfind("tree") if text(found, "url")),
+        trees=tuple(_tree(found) for found in os.iterfind("tree")),
         images=tuple(_image(found) for found in os.iterfind("image") if text(found, "url")),
         user=text(os, "cloud-image-username"),
     )
@@ -137,6 +137,10 @@ def _tree(found: Element) -> Tree:
         url=text(found, "url"),
         kernel=text(found, "kernel"),
         initrd=text(found, "initrd"),
+        family=text(found, "treeinfo/family"),
+        variant=text(found, "treeinfo/variant"),
+        version=text(found, "treeinfo/version"),
+        machine=text(found, "treeinfo/arch"),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import posixpath
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,12 @@ from http.client import HTTPException
 
 from django.utils.translation import gettext as _
 
+from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Busy, Denied, Invalid, NotFound
-from kvmweb.services import fetch_line
+from kvmweb.core.install_trees import WIDTH, TreeHolding, TreeInfo
+from kvmweb.core.refs import Ref
+from kvmweb.services import fetch_line, systems
+from kvmweb.services.guard import guarded
 from kvmweb.services.marks import internal
 
 INFO_MAX = 1024**2
@@ -25,6 +30,8 @@ WHOLE_S = 30.0
 KERNEL_MAX = 256 * 1024**2
 INITRD_MAX = 2 * 1024**3
 _INFOS = (".treeinfo", "treeinfo")
+_DISTS = re.compile(r"/dists/([a-z0-9.-]+)(?:/|$)")
+"""Where Debian and Ubuntu name the release in the addresses of their trees."""
 _PLACES = {
     "x86_64": (
         ("images/pxeboot/vmlinuz", "images/pxeboot/initrd.img"),
@@ -70,6 +77,23 @@ def look(url: str, arch: str) -> Tree:
         if _is_there(base + kernel, KERNEL_MAX) and _is_there(base + initrd, INITRD_MAX):
             return Tree(base, base + kernel, base + initrd)
     raise _wrong(_("There is no install tree here: no .treeinfo, and no kernel at a usual place."))
+
+
+@guarded("guest.create", is_audited=False)
+def tell(actor: Actor, ref: Ref, url: str) -> TreeHolding:
+    """Which system the tree at this address installs, while somebody still asks for a guest."""
+    base = url.rstrip("/") + "/"
+    try:
+        for name in _INFOS:
+            text = _text(base + name)
+            if text is not None:
+                info = _general(_read(text))
+                return TreeHolding(info.name, systems.of_tree(info))
+    except Invalid as problem:
+        return TreeHolding(problem=problem.detail)
+    release = _DISTS.search(base)
+    guessed = systems.guess(release[1]) if release else None
+    return TreeHolding(system=guessed.system if guessed else None)
 
 
 @internal("a part of a creation")
@@ -126,12 +150,32 @@ def _is_there(url: str, most: int) -> bool:
         return False
 
 
-def _informed(base: str, text: str, arch: str) -> Tree:
+def _read(text: str) -> configparser.ConfigParser:
     info = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         info.read_string(text)
     except configparser.Error as error:
         raise _wrong(_("Its .treeinfo cannot be read.")) from error
+    return info
+
+
+def _general(info: configparser.ConfigParser) -> TreeInfo:
+    """What it says in `general`, as the database's patterns want it, else where newer ones do."""
+    wanted = {
+        "family": (("general", "family"), ("release", "name")),
+        "variant": (("general", "variant"), ("tree", "variants")),
+        "version": (("general", "version"), ("release", "version")),
+        "arch": (("general", "arch"), ("tree", "arch")),
+    }
+    said = {
+        name: next((text for place in places if (text := info.get(*place, fallback=""))), "")
+        for name, places in wanted.items()
+    }
+    return TreeInfo(**{name: text.strip()[:WIDTH] for name, text in said.items()})
+
+
+def _informed(base: str, text: str, arch: str) -> Tree:
+    info = _read(text)
     section = f"images-{arch}"
     if not info.has_option(section, "kernel"):
         raise _wrong(_("This tree has no installer for %(arch)s.") % {"arch": arch})

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from django.conf import settings
 
-from kvmweb.core import media_rules
+from kvmweb.core import install_trees, media_rules
 from kvmweb.core.errors import Invalid
 from kvmweb.core.images import Disc
+from kvmweb.core.install_trees import TreeInfo
 from kvmweb.core.system_names import Names
 from kvmweb.core.systems import Detected, Medium, Support, System
 from kvmweb.definitions import osinfo, osinfo_known
@@ -96,6 +97,25 @@ def detect(disc: Disc) -> Detected | None:
 
 
 @open_to_all("public knowledge about operating systems")
+def of_tree(info: TreeInfo) -> System | None:
+    """The system that a tree installs which calls itself so; the entry that asks for most counts.
+
+    Where no release fits, its name may tell one that the database does not know yet; entries for
+    "some release of it" count last.
+    """
+    fits = [
+        (system.is_certain, asked, system.youth, system)
+        for system, rule in _tree_rules(_stamp())
+        if (asked := rule.fit(info)) is not None
+    ]
+    best = max(fits, key=lambda it: it[:3])[3] if fits else None
+    if best and best.is_certain:
+        return best
+    guessed = guess(info.name) if info.family and info.version else None
+    return guessed.system if guessed else best
+
+
+@open_to_all("public knowledge about operating systems")
 def guess(name: str) -> Detected | None:
     """The system that a file of this name holds: `debian-12-genericcloud-amd64.qcow2`."""
     found = _names(_stamp()).told(name)
@@ -141,6 +161,16 @@ def _rules(_stamp: Stamp) -> tuple[tuple[System, Medium, media_rules.Rule], ...]
         for system in _database().values()
         for medium in system.media
         if (rule := media_rules.rule(medium))
+    )
+
+
+@lru_cache(maxsize=1)
+def _tree_rules(_stamp: Stamp) -> tuple[tuple[System, install_trees.Rule], ...]:
+    return tuple(
+        (system, rule)
+        for system in _database().values()
+        for tree in system.trees
+        if (rule := install_trees.rule(tree))
     )
 
 

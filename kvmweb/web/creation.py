@@ -18,7 +18,7 @@ from kvmweb.services.creation_devices import DISKS_MAX
 from kvmweb.ui import creation as face
 from kvmweb.ui import uploads as upload_face
 from kvmweb.ui import xml_text
-from kvmweb.web import creation_copies, creation_discs, creation_xml, respond
+from kvmweb.web import creation_copies, creation_discs, creation_trees, creation_xml, respond
 from kvmweb.web.creation_form import CARDS_MAX, ROW, Choices, CreateForm
 
 DISK = {"what": "new", "size": "20 GiB", "format": "qcow2"}
@@ -83,8 +83,9 @@ def draft(request: HttpRequest) -> HttpResponse:
         creation_copies.fill(request, data, choices.ground, is_new_source=act == "source")
     if act in ("source", "host", "original"):
         creation_copies.propose_way(request, data, choices.ground, is_new_source=act == "source")
+    looked = creation_trees.fill(request, data, choices.ground, act)
     form = _redrawn(request, data, act, choices)
-    context = {**_context(request, form, choices), "is_push": True}
+    context = {**_context(request, form, choices), **looked, "is_push": True}
     part = "summary" if request.GET.get("part") == "summary" else "form"
     if not request.htmx:  # type: ignore[attr-defined]
         part = ""
@@ -166,7 +167,8 @@ def _redrawn(request: HttpRequest, data: QueryDict, act: str, choices: Choices) 
     initial["project"] = face.project(ground, str(initial.get("project", "")))
     source, image = (str(initial.get(name, "")) for name in ("source", "image"))
     found = creation_discs.holding(request, ground, source, image)
-    creation_discs.propose(initial, found, is_asked=act == "detected")
+    if source != Source.TREE:
+        creation_discs.propose(initial, found, is_asked=act == "detected")
     kept = {kind: _kept(data, kind, act) for kind in ("disk", "card")}
     if act == "source" and initial.get("source") == Source.IMPORT and len(kept["disk"]) == 1:
         kept["disk"] = []
@@ -211,6 +213,7 @@ def _context(request: HttpRequest, form: CreateForm, choices: Choices) -> dict[s
     found = creation_discs.holding(request, ground, wish.source, image)
     return {
         **creation_discs.context(found, wish.source, wish.system),
+        **creation_trees.kept(judged, wish),
         **_upload(request, ground, wish.source),
         "form": form,
         "ground": ground,

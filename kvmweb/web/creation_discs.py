@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from kvmweb.core import refs
 from kvmweb.core.creation import Ground
 from kvmweb.core.image_lists import Holding
+from kvmweb.core.install_trees import TreeHolding
 from kvmweb.core.volumes import is_disc
 from kvmweb.core.wishes import Source
 from kvmweb.services import discs as desk
@@ -28,14 +29,15 @@ def holding(request: HttpRequest, ground: Ground, source: str, image: str) -> Ho
     return desk.show(request.actor, refs.pool(ground.host, pool), name)  # type: ignore[attr-defined]
 
 
-def propose(values: dict[str, Any], found: Holding | None, *, is_asked: bool = False) -> None:
-    """Fill in the system of the image, but never over one that somebody chose.
+def propose(values: Any, found: Holding | TreeHolding | None, *, is_asked: bool = False) -> None:
+    """Fill in the system of the image or tree, but never over one that somebody chose.
 
-    values: of the fields. `detected` is what was filled in last, `detected_in` for which image.
-    is_asked: the person wants it.
+    values: of the fields. `detected` is what was filled in last, `detected_in` for which image or
+    tree. is_asked: the person wants it.
     """
     system = found.system.id if found and found.system else ""
-    image, chosen = values.get("image", ""), values.get("system", "")
+    place = "url" if values.get("source") == Source.TREE else "image"
+    image, chosen = values.get(place, ""), values.get("system", "")
     is_new = image != values.get("detected_in", "")
     is_ours = chosen == values.get("detected", "") or (is_new and not chosen)
     if is_ours or (is_asked and system):

@@ -136,7 +136,7 @@ class CreateForm(Strict):
         ),
     )
     detected = _hidden(80)
-    detected_in = _hidden(400)
+    detected_in = _hidden(500)
     vcpus = forms.IntegerField(label=gettext_lazy("Virtual CPUs"), min_value=1, max_value=1024)
     vcpus_max = forms.IntegerField(
         label=gettext_lazy("Virtual CPUs, at most"), min_value=1, max_value=1024, required=False

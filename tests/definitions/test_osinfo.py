@@ -74,6 +74,15 @@ def test_a_file_beside_adds_to_an_entry(known: dict[str, System]) -> None:
     assert (live.publisher, installer.system, installer.application) == ("EXAMPLE", "LINUX", "DOCK")
 
 
+def test_a_tree_says_how_it_is_known_also_where_it_may_lie_anywhere() -> None:
+    xml = """<libosinfo><os id="a"><short-id>a</short-id><tree arch="all"><treeinfo>
+      <family>CentOS Stream</family><version>^9$</version><variant>BaseOS</variant>
+      <arch>x86_64</arch></treeinfo></tree></os></libosinfo>"""
+    assert osinfo.resolve(osinfo.parse(xml))["a"].trees == (
+        Tree("all", "", "", "", "CentOS Stream", "BaseOS", "^9$", "x86_64"),
+    )
+
+
 def test_what_is_good_is_never_less_than_what_is_needed(known: dict[str, System]) -> None:
     first = known["harbour1"]
     assert first.good("x86_64") == Need("x86_64", 1, 2 * GIB, 5 * GIB)

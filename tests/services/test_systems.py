@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from kvmweb.core import media_rules
+from kvmweb.core import install_trees, media_rules
 from kvmweb.core.images import Disc
+from kvmweb.core.install_trees import TreeInfo
 from kvmweb.services import systems
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "osinfo"
@@ -152,6 +153,49 @@ def test_some_release_counts_only_where_no_release_fits(database: Path) -> None:
     assert all_found(Disc("HARBOUR_9", "LINUX")) == ["harbour-unknown"]
 
 
+def tree_of(short_id: str, family: str, rest: str) -> str:
+    return f"""<os id="http://example.org/{short_id}"><short-id>{short_id}</short-id>
+        <tree arch="all"><treeinfo><family>{family}</family>{rest}</treeinfo></tree></os>"""
+
+
+TREES = (  # as osinfo-db describes them
+    tree_of("fedora4", "Fedora", "<version>4</version>"),
+    tree_of("fedora42", "Fedora", "<version>42</version><arch>x86_64</arch>"),
+    tree_of("silverblue42", "Fedora", "<version>42</version><variant>Silverblue</variant>"),
+    tree_of("fedora-unknown", "Fedora", "<version>(4[3-9]|[5-9][0-9])</version>"),
+    tree_of("centos9", "CentOS", "<version>^9(.([0-9]|[1-9][0-9]))?$</version>"),
+    tree_of("centos-stream9", "CentOS Stream", "<version>^9$</version>"),
+    tree_of("opensuse15.6", "openSUSE Leap", "<version>15.6</version><arch>x86_64</arch>"),
+    tree_of("opensusetumbleweed", "openSUSE Tumbleweed", ""),
+    tree_of("slow", "(a*)*b", "<version>1</version>"),
+)
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        (TreeInfo("Fedora", "Server", "42", "x86_64"), "fedora42"),
+        (TreeInfo("Fedora", "Silverblue", "42", "x86_64"), "silverblue42"),
+        (TreeInfo("Fedora", "Server", "44", "x86_64"), "fedora-unknown"),
+        (TreeInfo("Fedora", "Server", "43", "x86_64"), "fedora43"),  # by its name alone
+        (TreeInfo("CentOS Stream", "", "9", "x86_64"), "centos-stream9"),
+        (TreeInfo("CentOS", "", "9.1", "x86_64"), "centos9"),
+        (TreeInfo("openSUSE Leap", "", "15.6", "x86_64"), "opensuse15.6"),
+        (TreeInfo("openSUSE Leap", "", "15.6", "s390x"), ""),
+        (TreeInfo("openSUSE Tumbleweed", "", "20261101", "x86_64"), "opensusetumbleweed"),
+        (TreeInfo("AlmaLinux", "BaseOS", "9", "x86_64"), "almalinux9"),
+        (TreeInfo("a" * 64, "", "1", ""), ""),
+        (TreeInfo(), ""),
+    ],
+)
+def test_a_tree_is_known_by_how_it_calls_itself(
+    database: Path, info: TreeInfo, expected: str
+) -> None:
+    (database / "os" / "trees.xml").write_text(f"<libosinfo>{''.join(TREES)}</libosinfo>")
+    found = systems.of_tree(info)
+    assert (found.id if found else "") == expected
+
+
 @pytest.mark.skipif(not Path("/usr/share/osinfo/os").is_dir(), reason="package osinfo-db is absent")
 def test_the_distributions_database_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(systems, "PLACES", ("/usr/share/osinfo",))
@@ -163,4 +207,7 @@ def test_the_distributions_database_is_read_whole(monkeypatch: pytest.MonkeyPatc
     media = [medium for system in systems._database().values() for medium in system.media]
     telling = [it for it in media if it.volume or it.publisher or it.application]
     assert len(telling) > 500
+    trees = [tree for system in systems._database().values() for tree in system.trees]
+    assert sum(bool(tree.family) for tree in trees) > 200
+    assert all(install_trees.rule(tree) for tree in trees if tree.family)
     assert {it.volume for it in telling if not media_rules.rule(it)} == {"^HARBOUR_("}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from kvmweb.inventory import models as mirror
 from kvmweb.services import systems
 from kvmweb.store.models import Grant, Host, Image, Job, Person, RightsEpoch
 from tests.hub import plain
+from tests.services.test_install_trees import INFO, Server
 
 pytestmark = pytest.mark.django_db
 PAGE = "/guests/create/"
@@ -173,7 +175,8 @@ def staged_discs() -> str:
 
 
 def drawn(client: Client, pool: str, image: str, **fields: str) -> str:
-    chosen = {"source": "iso", "image": f"{pool}/{image}", "detected": "", "detected_in": ""}
+    place = f"{pool}/{image}" if image else ""
+    chosen = {"source": "iso", "image": place, "detected": "", "detected_in": ""}
     sent = form(**{"act": "image", **chosen, **fields})
     answer = client.post(f"{PAGE}draft/?part=form", sent, secure=True, HTTP_HX_REQUEST="true")
     assert answer.status_code == 200
@@ -231,6 +234,61 @@ def test_what_is_not_read_yet_says_so_and_waits_for_more() -> None:
     page = drawn(enter(), staged_discs(), "other.iso")
     assert "The disc is not read yet." in page
     assert "data-awaited" in page
+
+
+@pytest.fixture
+def trees(settings: Any) -> Iterator[Server]:
+    """Of Debian below an address that names it, of Fedora and of nobody we know."""
+    settings.KVMWEB_FETCH_INNER = ["127.0.0.0/8"]
+    server = Server("127.0.0.1")
+    fedora = "[general]\nfamily = Fedora\nversion = 42\nvariant = Server\narch = x86_64\n"
+    server.answers["/fedora/.treeinfo"] = fedora.encode()
+    server.answers["/tiny/.treeinfo"] = INFO.encode()
+    yield server
+    server.stop()
+
+
+def looked(client: Client, url: str, **fields: str) -> str:
+    return drawn(client, "", "", **{"source": "tree", "url": url, "act": "url", **fields})
+
+
+def test_the_system_of_an_install_tree_is_proposed(trees: Server) -> None:
+    stage()
+    client = enter()
+    fedora, debian = f"{trees.url}/fedora/", f"{trees.url}/debian/dists/bookworm/"
+    page = looked(client, fedora)
+    assert system_in(page) == "fedora42"
+    assert re.search("This tree installs Fedora (Linux )?42", page)
+    proposed = {"system": "fedora42", "detected": "fedora42", "detected_in": fedora}
+    assert "This tree installs" in looked(client, fedora, act="add-disk", **proposed)
+    assert system_in(looked(client, debian, **proposed)) == "debian12"
+    assert system_in(looked(client, "", act="source", **proposed)) == ""
+    page = looked(client, f"{trees.url}/tiny", **proposed)
+    assert system_in(page) == ""
+    assert "calls itself “Tiny Linux 1”" in page
+
+
+def test_a_tree_takes_no_system_away_that_somebody_chose(trees: Server) -> None:
+    stage()
+    client = enter()
+    page = looked(client, f"{trees.url}/fedora", system="debian12")
+    assert system_in(page) == "debian12"
+    assert "Use Fedora" in page
+    assert system_in(looked(client, f"{trees.url}/fedora", system="debian12", act="detected")) == (
+        "fedora42"
+    )
+    assert "an address begins with https://" in looked(client, "tree")
+
+
+def test_no_address_of_the_page_makes_the_portal_ask_a_server(trees: Server) -> None:
+    stage()
+    client = enter()
+    trees.answers.clear()
+    asked: list[str] = []
+    trees.answer = lambda it: asked.append(it.path)  # type: ignore[method-assign]
+    client.get(f"{PAGE}?source=tree&url={trees.url}/fedora", secure=True)
+    looked(client, f"{trees.url}/fedora", act="add-disk")
+    assert asked == []
 
 
 def test_a_copy_shows_its_command_and_its_definition() -> None:
