@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -81,6 +82,8 @@ BUSES: dict[str, Text] = {
     "ide": _("IDE"),
 }
 CACHES: dict[str, Text] = {"": _("QEMU's default")}
+SUPPORTS = (Support.SUPPORTED, Support.EARLY, Support.UNKNOWN, Support.ENDED)
+"""The order of their groups."""
 _PLACES: dict[str, Text] = {"hd": _("disk"), "cdrom": _("CD-ROM"), "network": _("network")}
 
 
@@ -143,14 +146,25 @@ def _image(volume: VolumeLine, source: Source, ground: Ground) -> str:
     return _now("%(volume)s (used by %(guests)s)") % {"volume": text, "guests": names}
 
 
-def system(found: System) -> dict[str, str]:
-    """One choice: the short id, and the name with how its vendor treats it."""
-    support = found.support(date.today())
+def systems(found: Iterable[System], most: int) -> list[dict[str, str]]:
+    """Choices, by how their vendors treat them: what is mended still comes first.
+
+    A list of suggestions can hold no headings, so each choice begins with its group's word.
+    """
+    day = date.today()
+    grouped = sorted(found, key=lambda system: SUPPORTS.index(system.support(day)))
+    return [{"id": system.id, "label": _system(system, day)} for system in grouped[:most]]
+
+
+def _system(found: System, day: date) -> str:
     said = {
-        Support.ENDED: _now("support ended %(when)s") % {"when": found.ends or "?"},
-        Support.EARLY: _now("a preview"),
-    }.get(support, _now("released %(when)s") % {"when": found.released or "?"})
-    return {"id": found.id, "label": f"{found.name}, {said}"}
+        Support.SUPPORTED: _now("Supported: %(name)s, released %(when)s"),
+        Support.EARLY: _now("Preview: %(name)s"),
+        Support.UNKNOWN: _now("Support unknown: %(name)s, released %(when)s"),
+        Support.ENDED: _now("Support ended: %(name)s, on %(ended)s"),
+    }[found.support(day)]
+    when, ended = found.released or "?", found.ends or "?"
+    return said % {"name": found.name, "when": when, "ended": ended}
 
 
 def networks(ground: Ground) -> list[tuple[str, Text]]:

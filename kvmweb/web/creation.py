@@ -94,9 +94,9 @@ def draft(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def find_systems(request: HttpRequest) -> HttpResponse:
-    """Operating systems whose name holds these words, as choices for the field."""
+    """Operating systems whose name holds these words, as choices for the field, by support."""
     found = systems.search(request.GET.get("system", "")[:80], even_ended=True)
-    context = {"found": [face.system(system) for system in found[:SYSTEMS_MAX]]}
+    context = {"found": face.systems(found, SYSTEMS_MAX)}
     return respond.page(request, "guests/create_systems.html", context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from kvmweb.hub.mirror import Writer
 from kvmweb.inventory import models as mirror
 from kvmweb.services import systems
 from kvmweb.store.models import Grant, Host, Image, Job, Person, RightsEpoch
+from kvmweb.web import creation
 from tests.hub import plain
 from tests.services.test_install_trees import INFO, Server
 
@@ -234,6 +236,30 @@ def test_what_is_not_read_yet_says_so_and_waits_for_more() -> None:
     page = drawn(enter(), staged_discs(), "other.iso")
     assert "The disc is not read yet." in page
     assert "data-awaited" in page
+
+
+def test_systems_are_offered_by_support_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    today = date.today()
+    old, new = today - timedelta(days=3650), today - timedelta(days=30)
+    line = (
+        System("reef5", "5", "Reef 5", released=new, status="snapshot"),
+        System("reef4", "4", "Reef 4", released=new, ends=new),
+        System("reef3", "3", "Reef 3", released=new),
+        System("reef2", "2", "Reef 2", released=old),
+        System("reef1", "1", "Reef 1", released=old, ends=today),
+    )
+    monkeypatch.setattr(systems, "search", lambda *_args, **_rest: list(line))
+    page = text(enter().get(f"{PAGE}systems/?system=reef", secure=True))
+    assert re.findall(r">([^<]+)</option>", page) == [
+        f"Supported: Reef 3, released {new}",
+        f"Supported: Reef 1, released {old}",
+        "Preview: Reef 5",
+        f"Support unknown: Reef 2, released {old}",
+        f"Support ended: Reef 4, on {new}",
+    ]
+    monkeypatch.setattr(creation, "SYSTEMS_MAX", 2)
+    page = text(enter("creator").get(f"{PAGE}systems/?system=reef", secure=True))
+    assert re.findall(r'value="(\w+)"', page) == ["reef3", "reef1"]
 
 
 @pytest.fixture
