@@ -220,8 +220,7 @@ def _seed(
 def _known(ref: Ref) -> tuple[GuestRecord, str]:
     """With its stored definition, which is what a clone is made of also while it runs."""
     row = present.guest(ref)
-    kept = mirror.GuestDefinition.objects.filter(guest=row).first()
-    return present.record(row), (kept.stored_xml or kept.xml) if kept else ""
+    return present.record(row), present.stored(row)
 
 
 def _require(actor: Actor, ref: Ref, found: Original, seen: str) -> None:

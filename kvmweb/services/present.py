@@ -29,6 +29,13 @@ def record(row: mirror.Guest) -> GuestRecord:
     return wire.from_plain(GuestRecord, {**row.record, "xml": ""})
 
 
+@internal("a part of acts on guests")
+def stored(row: mirror.Guest) -> str:
+    """The definition that the next start brings; the only one of a transient guest, or empty."""
+    kept = mirror.GuestDefinition.objects.filter(guest=row).first()
+    return (kept.stored_xml or kept.xml) if kept else ""
+
+
 @internal("a part of acts on what a host has")
 def host(key: str) -> mirror.HostMirror:
     """Raises HostDown at once for one that cannot be asked."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
+
 from django.utils.translation import gettext as _
 
 from kvmweb.core import sizes, wire
@@ -9,12 +12,29 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.errors import Invalid
 from kvmweb.core.records import GuestRecord, HostRecord
 from kvmweb.core.refs import Ref
+from kvmweb.definitions import guests
 from kvmweb.hostlink import client
 from kvmweb.services import audit, creation_plan, present
 from kvmweb.services.guard import guarded
 
 MEMORY_MIN = 32 * 1024**2
 DEADLINE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a guest is. Memory in bytes."""
+
+    vcpus: int
+    vcpus_max: int
+    memory: int
+    memory_max: int
+
+
+@guarded("guest.view")
+def ask(actor: Actor, ref: Ref) -> Size:
+    """As large as the next start makes it, which waits for nothing. Raises NotFound."""
+    return _stored(ref)
 
 
 @guarded("guest.edit")
@@ -32,7 +52,7 @@ def resize(
 
     memory: bytes. Raises Invalid (fields), Conflict, HostDown, and what libvirt says.
     """
-    before, host = _known(ref)
+    before, host = _stored(ref), wire.from_plain(HostRecord, present.host(ref.host).record)
     wanted = {"vcpus": vcpus, "vcpus_max": vcpus_max, "memory": memory, "memory_max": memory_max}
     wrong = _faults(wanted, host)
     if wrong:
@@ -54,10 +74,13 @@ def resize(
     return dict(found)
 
 
-def _known(ref: Ref) -> tuple[GuestRecord, HostRecord]:
-    record = present.record(present.guest(ref))
-    host = present.host(ref.host)
-    return record, wire.from_plain(HostRecord, host.record)
+def _stored(ref: Ref) -> Size:
+    """A balloon that does not obey makes no pending change: the definition alone knows of it."""
+    row = present.guest(ref)
+    found: GuestRecord | guests.Definition = present.record(row)
+    with suppress(Invalid):  # the mirror has none that can be read
+        found = guests.parse(present.stored(row))
+    return Size(found.vcpus, found.vcpus_max, found.memory, found.memory_max)
 
 
 def _faults(wanted: dict[str, int], host: HostRecord) -> dict[str, str]:

@@ -10,14 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from kvmweb.core import refs
+from kvmweb.core import refs, sizes
 from kvmweb.core.errors import Invalid, Problem
+from kvmweb.core.records import GuestRecord
 from kvmweb.services import guest_page, sizing
 from kvmweb.ui import guest_page as face
 from kvmweb.ui import links
 from kvmweb.web import respond
 from kvmweb.web.creation_form import Size
 from kvmweb.web.forms import Strict, posted
+
+NAMES = ("vcpus", "vcpus_max", "memory", "memory_max")
 
 
 class SizeForm(Strict):
@@ -31,6 +34,16 @@ class SizeForm(Strict):
     memory_max = Size(label=gettext_lazy("Memory, at most"))
     definition_hash = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    def tell(self, record: GuestRecord) -> None:
+        """Beside what is asked for the next start: what it is now, where that differs."""
+        for name in NAMES if record.state.is_active else ():
+            now = getattr(record, name)
+            if now != self.initial[name]:
+                said = sizes.typed(now) if name.startswith("memory") else now
+                self.fields[name].help_text = _("The running guest has %(value)s.") % {
+                    "value": said
+                }
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def resize(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
@@ -38,8 +51,11 @@ def resize(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     actor, ref = request.actor, refs.guest(host, str(uuid))  # type: ignore[attr-defined]
     details = guest_page.show(actor, ref)
     record = details.record
-    names = ("vcpus", "vcpus_max", "memory", "memory_max", "definition_hash")
-    form = posted(request, SizeForm, initial={name: getattr(record, name) for name in names})
+    later = sizing.ask(actor, ref)
+    initial = {name: getattr(later, name) for name in NAMES}
+    initial["definition_hash"] = record.definition_hash
+    form = posted(request, SizeForm, initial=initial)
+    form.tell(record)
     if request.method == "POST" and form.is_valid():
         try:
             found = sizing.resize(actor, ref, **form.cleaned_data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,8 +13,10 @@ from kvmweb.core.errors import Conflict, Denied, Invalid
 from kvmweb.core.refs import Ref
 from kvmweb.services import sizing
 from kvmweb.store.models import AuditEntry
+from kvmweb.ui import links
 from tests.services.stage import person
 from tests.services.workshop import Workshop
+from tests.web.test_guest_pages import HTMX, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 MIB = 1024**2
@@ -48,6 +52,21 @@ def test_a_running_guest_gets_cpus_at_once_and_loses_them_later(
     assert shop.lab.virsh("vcpucount", ref.id, "--live", "--current") == "3"
     assert shop.lab.virsh("vcpucount", ref.id, "--config", "--current") == "1"
     assert sizing.resize(editor, ref, **{**more, "vcpus_max": 6})["vcpus"] == "next"
+
+
+def test_the_dialog_starts_from_what_the_next_start_brings(shop: Workshop, admin: Actor) -> None:
+    """Opened again and saved as it is, it takes nothing back."""
+    ref = defined(shop, kernel=False, start=True)
+    wanted = {"vcpus": 2, "vcpus_max": 2, "memory": 64 * MIB, "memory_max": 128 * MIB}
+    assert sizing.resize(admin, ref, **wanted) == {"vcpus": "next", "memory": "asked"}
+    shop.see(lambda: asdict(sizing.ask(admin, ref)) == wanted)
+    client, url = signed_in(admin), f"{links.of(ref)}size/"
+    html = client.get(url, **HTMX).content.decode()
+    shown = dict(re.findall(r'name="(\w+)" value="([^"]*)"', html))
+    assert {shown[name] for name in ("vcpus", "vcpus_max")} == {"2"}
+    assert (shown["memory"], shown["memory_max"]) == ("64 MiB", "128 MiB")
+    assert html.count("The running guest has 1.") == 2
+    assert html.count("The running guest has 96 MiB.") == 2
 
 
 def test_a_balloon_that_nobody_drives_is_told(shop: Workshop, editor: Actor) -> None:
