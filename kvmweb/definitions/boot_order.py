@@ -5,7 +5,7 @@ Source: domain XML <boot order='…'/> of a device, or <os><boot dev='…'/>; ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lxml import etree
 
@@ -33,8 +33,9 @@ def of(root: Element) -> tuple[str, ...]:
 
 
 def edit(xml: str, keys: Sequence[str]) -> str:
-    """The whole definition with this order; devices that are not named are not booted from.
+    """The whole definition with this order; disks and interfaces that are not named are left out.
 
+    Other devices that are booted from, such as one of the host, come after them, as they did.
     Raises: NotFound for a device that is not there, Invalid.
     """
     root = elements.parse(xml)
@@ -44,12 +45,23 @@ def edit(xml: str, keys: Sequence[str]) -> str:
         raise errors.NotFound(f"no device {unknown[0]}")
     if of(root) == tuple(keys):
         return xml
+    wanted = [*(devices[key] for key in keys), *_strange(root, devices.values())]
     for holder in (*root.iterfind("os"), *root.iterfind("devices/*")):
-        for boot in holder.findall("boot"):
+        for boot in () if holder in wanted else holder.findall("boot"):
             holder.remove(boot)
-    for order, key in enumerate(keys, start=1):
-        etree.SubElement(devices[key], "boot", order=str(order))
+    for order, device in enumerate(wanted, start=1):
+        boot = device.find("boot")
+        if boot is None:
+            boot = etree.SubElement(device, "boot")
+        boot.set("order", str(order))
     return elements.serialize(root)
+
+
+def _strange(root: Element, known: Iterable[Element]) -> list[Element]:
+    """What is booted from and has no key here: devices of the host, redirected ones."""
+    ours = [*known]
+    found = [it for it in root.iterfind("devices/*[boot]") if it not in ours]
+    return sorted(found, key=lambda it: number(attribute(it, "boot", "order")))
 
 
 def _devices(root: Element) -> dict[str, Element]:

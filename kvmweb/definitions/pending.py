@@ -118,6 +118,7 @@ def contains(live: Element, inactive: Element) -> bool:
 
     The driver of an empty drive is left out: libvirt forgets it while the guest runs. So is the
     slot of a device: another one is libvirt's own choice, and nothing that a person would see.
+    A place in the boot order is never libvirt's: a device that lost its own differs.
     """
     if live.tag != inactive.tag or (live.text or "").strip() != (inactive.text or "").strip():
         return False
@@ -126,6 +127,8 @@ def contains(live: Element, inactive: Element) -> bool:
         is_free = (is_automatic and name in _PORTS) or (inactive.tag, name) in _FILLED_IN
         if live.get(name) != value and not is_free:
             return False
+    if live.find("boot") is not None and inactive.find("boot") is None:
+        return False
     is_empty = inactive.tag == "disk" and inactive.find("source") is None
     return all(
         any(contains(one, child) for one in live.findall(child.tag))

@@ -226,6 +226,20 @@ def test_the_boot_order_is_by_device_and_never_both_ways() -> None:
         boot_order.edit(before, ["disk:vdz"])
 
 
+def test_a_device_without_a_place_in_the_dialog_keeps_its_own() -> None:
+    before = (
+        "<domain><devices><redirdev bus='usb'><boot order='3'/></redirdev>"
+        "<hostdev type='pci'><boot order='1'/></hostdev><hostdev type='usb'/>"
+        "<disk><target dev='vda'/><boot order='2' loadparm='5'/></disk>"
+        "<disk><target dev='vdb'/><boot order='4'/></disk></devices></domain>"
+    )
+    after = boot_order.edit(before, ["disk:vda"]).replace('"', "'")
+    assert "<disk><target dev='vda'/><boot order='1' loadparm='5'/></disk>" in after
+    assert "<hostdev type='pci'><boot order='2'/></hostdev><hostdev type='usb'/>" in after
+    assert "<redirdev bus='usb'><boot order='3'/></redirdev>" in after
+    assert "<disk><target dev='vdb'/></disk>" in after
+
+
 def test_a_medium_is_always_read_as_raw() -> None:
     drive = (
         "<domain><devices><disk type='file' device='cdrom'><driver name='qemu' type='qcow2'/>"
@@ -265,6 +279,16 @@ def test_another_boot_order_is_one_thing_that_waits() -> None:
     assert differences.of(live, edited) == (
         PendingChange("guest", "", "boot", "disk:vda", then),
     )  # fmt: skip
+
+
+def test_a_device_that_leaves_the_boot_order_waits() -> None:
+    stored = read("guest-inactive")
+    mac = guests.parse(stored).interfaces[0].mac
+    live = boot_order.edit(read("guest-running"), ["disk:vda", f"network:{mac}"])
+    assert guests.parse(stored).boot == ("disk:vda",)
+    edited = boot_order.edit(live, ["disk:vda"])
+    assert pending.has_pending_changes(live, edited)
+    assert [it.field for it in differences.of(live, edited)] == ["boot"]
 
 
 def test_a_device_that_comes_or_goes_is_told() -> None:
