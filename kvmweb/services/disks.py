@@ -117,23 +117,26 @@ def create(
     capacity: int,
     image_format: str = "qcow2",
     bus: str = "virtio",
+    may_promise: bool = False,
 ) -> Attached:
     """Make a volume and give it to the guest; it is taken back when the guest cannot have it.
 
-    pool: UUID. Raises: Invalid (fields), Denied (its disks are limited), Exists, Conflict,
-    HostDown, and what libvirt says.
+    pool: UUID. may_promise: see `volume_acts.Wanted`. Raises: Invalid (fields), Denied (its disks
+    are limited), Exists, Conflict, HostDown, and what libvirt says.
     """
     templates.require_none(ref)
     present.reachable(ref)
     place = refs.pool(ref.host, pool)
     wrong = faults(
-        actor, ref, pool=pool, name=name, capacity=capacity, image_format=image_format, bus=bus
-    )
+        actor, ref, pool=pool, name=name, capacity=capacity, image_format=image_format, bus=bus,
+        may_promise=may_promise,
+    )  # fmt: skip
     if wrong:
         raise Invalid(fields=wrong)
     record = present.record(present.guest(ref))
     is_free = limits.judged_beside(actor, ref, is_limited=record.has_limited_disks)
-    volume_acts.create(actor, place, volume_acts.Wanted(name, capacity, image_format))
+    wanted = volume_acts.Wanted(name, capacity, image_format, may_promise=may_promise)
+    volume_acts.create(actor, place, wanted)
     audit.running().detail.update(volume=name, pool=str(place), capacity=capacity)
     try:
         found = client.call(
@@ -156,6 +159,7 @@ def faults(
     capacity: int = 0,
     image_format: str = "qcow2",
     bus: str = "virtio",
+    may_promise: bool = False,
 ) -> dict[str, str]:
     """Field to what is wrong with a new disk, all at once. Raises NotFound."""
     found: dict[str, str] = {}
@@ -163,7 +167,7 @@ def faults(
     reaches = judge.reaches(actor, ("volume.create", "volume.attach"))
     if not pool or not all(reach.covers(place) for reach in reaches.values()):
         found["pool"] = _("Choose a pool that you may make volumes in.")
-    wanted = volume_acts.Wanted(name, capacity, image_format)
+    wanted = volume_acts.Wanted(name, capacity, image_format, may_promise=may_promise)
     found |= volume_acts.faults(None, wanted) if found else volume_acts.faults_in(place, wanted)
     if "format" in found:
         found["image_format"] = found.pop("format")

@@ -30,6 +30,9 @@ class AddForm(Change):
     image_format = forms.ChoiceField(
         label=gettext_lazy("Format"), choices=[("qcow2", "qcow2"), ("raw", "raw")], required=False
     )
+    may_promise = forms.BooleanField(
+        label=gettext_lazy("Allow more than the whole pool holds"), required=False
+    )
     bus = forms.ChoiceField(label=gettext_lazy("Bus"))
 
     def __init__(self, *args: Any, volumes: list[Any], pools: list[Any], **rest: Any) -> None:

@@ -153,7 +153,7 @@ def _added(actor: Actor, ref: Ref, found: dict[str, Any]) -> Attached:
 
 def _of_new(found: dict[str, Any]) -> dict[str, Any]:
     """What is known of a volume that is to be made."""
-    names = ("pool", "name", "capacity", "image_format", "bus")
+    names = ("pool", "name", "capacity", "image_format", "bus", "may_promise")
     return {name: found[name] for name in names if found.get(name)}
 
 

@@ -11,9 +11,12 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.disk_edits import DiskChange
 from kvmweb.core.errors import Conflict, Denied, Invalid, NotFound
 from kvmweb.core.refs import Ref
+from kvmweb.inventory import models as mirror
 from kvmweb.services import boot_order, disks
+from kvmweb.ui import links
 from tests.services.stage import person
 from tests.services.workshop import IMAGES, Workshop
+from tests.web.test_guest_pages import HTMX, signed_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.lab]
 MIB = 1024**2
@@ -46,6 +49,21 @@ def test_a_new_volume_is_made_given_and_taken_away_with_its_data(
     assert (found.when, found.is_deleted) == ("now", True)
     assert shop.volumes() == []
     assert "data.qcow2" not in dumped(shop, ref)
+
+
+def test_a_disk_beyond_its_pool_is_made_for_who_means_it(shop: Workshop, admin: Actor) -> None:
+    ref, client = guest(shop), signed_in(admin)
+    room = mirror.Pool.objects.get(uuid=shop.pool).record["capacity"]
+    sent = {
+        "what": "new", "pool": shop.pool, "name": "vast.qcow2", "image_format": "qcow2",
+        "capacity": f"{room // 2**30 + 1}G", "bus": "virtio",
+    }  # fmt: skip
+    url = f"{links.of(ref)}disks/add/"
+    html = client.post(url, sent, **HTMX).content.decode()
+    assert "Allow it below" in html
+    assert 'name="may_promise"' in html[html.index("Allow it below") :]
+    assert client.post(url, {**sent, "may_promise": "on"}, **HTMX).status_code == 200
+    assert "vast.qcow2" in dumped(shop, ref)
 
 
 def test_a_running_guest_lets_go_of_a_disk_and_the_volume_stays(
