@@ -152,11 +152,12 @@ def describe(
 ) -> None:
     """Write title, description and tags, live and persistent; None leaves one as it is.
 
-    Raises: Conflict when the definition is no longer the one that the person saw.
+    Raises: Conflict, with the hash of what is there, when it is no longer what the person saw.
     """
     domain = find(connection, uuid)
-    if definition_hash and definition_hash != _hash_of(domain):
-        raise errors.Conflict("the definition changed meanwhile", name=domain.name())
+    there = _hash_of(domain)
+    if definition_hash and definition_hash != there:
+        raise errors.Conflict("the definition changed meanwhile", name=domain.name(), hash=there)
     if title is not None and ("\n" in title or len(title) > TITLE_MAX):
         raise errors.Invalid(f"a title is one line of at most {TITLE_MAX} characters")
     if description is not None and len(description) > TEXT_MAX:

@@ -12,7 +12,7 @@ import libvirt
 
 from kvmweb.core import errors
 from kvmweb.definitions import banks, guests, tuning
-from kvmweb.hypervisor import actions, changing, faults
+from kvmweb.hypervisor import changing, faults
 
 LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 VCPU_MAXIMUM = libvirt.VIR_DOMAIN_VCPU_MAXIMUM
@@ -37,9 +37,7 @@ def resize(
 
     Raises: Conflict when the definition is no longer the one that was seen, Invalid, WrongState.
     """
-    domain = actions.find(connection, uuid)
-    if definition_hash and definition_hash != actions.definition_hash(domain):
-        raise errors.Conflict("the definition changed meanwhile", name=domain.name())
+    domain = changing.seen(connection, uuid, definition_hash)
     if not (1 <= vcpus <= vcpus_max and 0 < memory <= memory_max):
         raise errors.Invalid("no more than the greatest value, and not nothing")
     with faults.translated():

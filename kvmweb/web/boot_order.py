@@ -77,6 +77,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         act,
         {"command": device_commands.boot_order(details)},
         name="boot",
+        tells_now=True,
     )
     return guest_dialogs.answer(request, details, asked)
 

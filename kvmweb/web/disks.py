@@ -98,6 +98,7 @@ def edit(request: HttpRequest, host: str, uuid: UUID, target: str) -> HttpRespon
         act,
         {"disk": disk, "command": device_commands.edit_disk(details, disk)},
         name=f"disk-{target}",
+        tells_now=True,
     )
     return guest_dialogs.answer(request, details, asked)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from kvmweb.core.details import GuestDetails
@@ -26,6 +27,8 @@ class Change(Strict):
     definition_hash = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
+SHOWN = 200
+"""Characters of a long value."""
 Answer = tuple[str, str]
 """A sentence, and its tone."""
 
@@ -37,7 +40,8 @@ class Question:
     form: makes the form of its `data` and `initial`. retry: offers another way after a problem.
     faults: called with what is right of a wrong form; tells what else is wrong.
     follow: the answer after the act, where it is more than a sentence. is_possible: False shows
-    why it is not, without a button.
+    why it is not, without a button. tells_now: the fields begin with what the guest has; after a
+    conflict each says what is there now.
     """
 
     template: str
@@ -52,6 +56,7 @@ class Question:
     faults: Callable[[dict[str, Any]], Mapping[str, str]] | None = None
     follow: Callable[[], HttpResponse] | None = None
     is_possible: bool = True
+    tells_now: bool = False
 
 
 def about(request: HttpRequest, ref: Ref) -> GuestDetails:
@@ -78,7 +83,7 @@ def answer(request: HttpRequest, details: GuestDetails, asked: Question) -> Http
                 return respond.problem(request, invalid, about=record.name, about_url=back)
             form.add_invalid(invalid)
         except Conflict as conflict:
-            form = _again(request, asked, conflict)
+            form = _again(request, details, asked, conflict)
         except Problem as problem:
             if asked.retry is None or not asked.retry(problem, form):
                 return respond.problem(request, problem, about=record.name, about_url=back)
@@ -98,11 +103,15 @@ def answer(request: HttpRequest, details: GuestDetails, asked: Question) -> Http
     return respond.page(request, asked.template, context, status=422 if form.errors else 200)
 
 
-def _again(request: HttpRequest, asked: Question, conflict: Conflict) -> Strict:
+def _again(
+    request: HttpRequest, details: GuestDetails, asked: Question, conflict: Conflict
+) -> Strict:
     """The same form with what was typed, over the definition that is there now."""
     typed: QueryDict = request.POST.copy()
-    typed["definition_hash"] = conflict.context.get("hash", "")
-    form = asked.form(typed)
+    there = typed["definition_hash"] = conflict.context.get("hash", "")
+    form = asked.form(typed, initial={"definition_hash": there})
+    if asked.tells_now and there == details.record.definition_hash:
+        _tell_now(form)
     form.is_valid()
     form.add_error(
         None,
@@ -113,3 +122,24 @@ def _again(request: HttpRequest, asked: Question, conflict: Conflict) -> Strict:
         ),
     )
     return form
+
+
+def _tell_now(form: Strict) -> None:
+    """Beside each field that holds something else: what the guest has by now."""
+    for name, it in form.fields.items():
+        typed = it.widget.value_from_datadict(form.data, form.files, form.add_prefix(name))
+        typed = typed.replace("\r\n", "\n") if isinstance(typed, str) else typed
+        now = form.get_initial_for_field(it, name)
+        if not it.widget.is_hidden and it.has_changed(now, typed):
+            told = _("Now there: %(value)s.") % {"value": _worded(it, now)}
+            it.help_text = f"{told} {it.help_text}".strip()
+
+
+def _worded(of: forms.Field, value: Any) -> str:
+    """As the field shows it."""
+    if isinstance(of, forms.BooleanField):
+        return _("Yes") if value else _("No")
+    if isinstance(of, forms.ChoiceField):
+        choices: Any = of.choices
+        return str(dict(choices).get(value, value)) or "–"
+    return Truncator(of.prepare_value(value)).chars(SHOWN) or "–"

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from kvmweb.core import refs
-from kvmweb.core.errors import Invalid, Problem
 from kvmweb.services import agent, descriptions, guest_page
 from kvmweb.ui import agent as agent_face
-from kvmweb.ui import commands, links
+from kvmweb.ui import commands
 from kvmweb.ui import guest_page as face
 from kvmweb.web import definition as page_of
-from kvmweb.web import respond
-from kvmweb.web.forms import Strict, posted
+from kvmweb.web import guest_dialogs, respond
+from kvmweb.web.forms import Strict
+from kvmweb.web.guest_dialogs import Answer, Change, Question
 
 PARTS = {
     "head": "guests/head.html",
@@ -32,7 +32,7 @@ PARTS = {
 }
 
 
-class DescribeForm(Strict):
+class DescribeForm(Change):
     """Limits and sentences are the service's."""
 
     title = forms.CharField(label=gettext_lazy("Title"), required=False)
@@ -47,7 +47,6 @@ class DescribeForm(Strict):
         required=False,
         help_text=gettext_lazy("Separated by spaces or commas, at most 20."),
     )
-    definition_hash = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
 @require_safe
@@ -87,37 +86,31 @@ def definition(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
 def describe(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     """Title, description and tags: a dialog, or a page of its own without htmx."""
     ref = refs.guest(host, str(uuid))
-    details = guest_page.show(request.actor, ref)  # type: ignore[attr-defined]
+    details = guest_dialogs.about(request, ref)
     record = details.record
-    initial = {
+    known = {
         "title": record.title,
         "description": record.description,
         "tags": " ".join(record.tags),
-        "definition_hash": record.definition_hash,
     }
-    form = posted(request, DescribeForm, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            _write(request, ref, form.cleaned_data)
-            to = "" if request.htmx else links.of(ref)  # type: ignore[attr-defined]
-            return respond.done(request, _("The description was saved."), to=to)
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-        except Problem as problem:
-            return respond.problem(request, problem, about=record.name, about_url=links.of(ref))
-    context = {
-        "form": form,
-        "it": face.page(details),
-        "name": "describe",
-        "action": reverse("guest_describe", args=[host, uuid]),
-        "back_url": links.of(ref),
-        "back_label": record.name,
-        "title": _("Describe %(name)s") % {"name": record.name},
-        "action_label": _("Save"),
-        "frame": respond.frame(request),
-    }
-    status = 422 if form.errors else 200
-    return respond.page(request, "guests/describe.html", context, status=status)
+
+    def form(*args: Any, initial: dict[str, Any] | None = None) -> Strict:
+        return DescribeForm(*args, initial={**(initial or {}), **known})
+
+    def act(found: dict[str, Any]) -> Answer:
+        _write(request, ref, found)
+        return _("The description was saved."), "good"
+
+    asked = Question(
+        "guests/describe.html",
+        _("Describe %(name)s") % {"name": record.name},
+        _("Save"),
+        form,
+        act,
+        name="describe",
+        tells_now=True,
+    )
+    return guest_dialogs.answer(request, details, asked)
 
 
 def _write(request: HttpRequest, ref: refs.Ref, found: dict[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -11,20 +13,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from kvmweb.core import refs, sizes
-from kvmweb.core.errors import Invalid, Problem
 from kvmweb.core.records import GuestRecord
-from kvmweb.services import guest_page, sizing
-from kvmweb.ui import guest_page as face
-from kvmweb.ui import links
-from kvmweb.web import respond
+from kvmweb.services import sizing
+from kvmweb.web import guest_dialogs
 from kvmweb.web.creation_form import Size
-from kvmweb.web.forms import Strict, posted
+from kvmweb.web.forms import Strict
+from kvmweb.web.guest_dialogs import Answer, Change, Question
 
-NAMES = ("vcpus", "vcpus_max", "memory", "memory_max")
 
-
-class SizeForm(Strict):
-    """Now, and at most."""
+class SizeForm(Change):
+    """Now, and at most. later: as it will be at the next start."""
 
     vcpus = forms.IntegerField(label=gettext_lazy("Virtual CPUs"), min_value=1, max_value=4096)
     vcpus_max = forms.IntegerField(
@@ -32,13 +30,13 @@ class SizeForm(Strict):
     )
     memory = Size(label=gettext_lazy("Memory"))
     memory_max = Size(label=gettext_lazy("Memory, at most"))
-    definition_hash = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def tell(self, record: GuestRecord) -> None:
-        """Beside what is asked for the next start: what it is now, where that differs."""
-        for name in NAMES if record.state.is_active else ():
+    def __init__(self, *args: Any, later: sizing.Size, record: GuestRecord, **rest: Any) -> None:
+        rest["initial"] = {**rest.get("initial", {}), **asdict(later)}
+        super().__init__(*args, **rest)
+        for name, then in asdict(later).items() if record.state.is_active else ():
             now = getattr(record, name)
-            if now != self.initial[name]:
+            if now != then:
                 said = sizes.typed(now) if name.startswith("memory") else now
                 self.fields[name].help_text = _("The running guest has %(value)s.") % {
                     "value": said
@@ -49,45 +47,49 @@ class SizeForm(Strict):
 def resize(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
     """GET asks; POST does it and says what is so now and what at the next start."""
     actor, ref = request.actor, refs.guest(host, str(uuid))  # type: ignore[attr-defined]
-    details = guest_page.show(actor, ref)
-    record = details.record
+    details = guest_dialogs.about(request, ref)
     later = sizing.ask(actor, ref)
-    initial = {name: getattr(later, name) for name in NAMES}
-    initial["definition_hash"] = record.definition_hash
-    form = posted(request, SizeForm, initial=initial)
-    form.tell(record)
-    if request.method == "POST" and form.is_valid():
-        try:
-            found = sizing.resize(actor, ref, **form.cleaned_data)
-            to = "" if request.htmx else links.of(ref)  # type: ignore[attr-defined]
-            return respond.done(request, said(found), to=to, tone=tone(found))
-        except Invalid as invalid:
-            form.add_invalid(invalid)
-        except Problem as problem:
-            return respond.problem(request, problem, about=record.name, about_url=links.of(ref))
-    context = {
-        "form": form,
-        "it": face.page(details),
-        "name": "guest.resize",
-        "action": request.path,
-        "title": _("Processor and memory of %(name)s") % {"name": record.name},
-        "action_label": _("Save"),
-        "back_url": links.of(ref),
-        "back_label": record.name,
-        "frame": respond.frame(request),
-    }
-    return respond.page(request, "guests/resize.html", context, status=422 if form.errors else 200)
+
+    def form(*args: Any, **rest: Any) -> Strict:
+        return SizeForm(*args, later=later, record=details.record, **rest)
+
+    def act(typed: dict[str, Any]) -> Answer:
+        found = sizing.resize(actor, ref, **typed)
+        return said(found), "warn" if "asked" in found.values() else "good"
+
+    asked = Question(
+        "guests/resize.html",
+        _("Processor and memory of %(name)s") % {"name": details.record.name},
+        _("Save"),
+        form,
+        act,
+        name="guest.resize",
+        tells_now=True,
+    )
+    return guest_dialogs.answer(request, details, asked)
 
 
 def said(found: dict[str, str]) -> str:
-    """One sentence for what is so now, one for what waits."""
-    if "asked" in found.values():
-        return _("Saved. The guest does not give or take memory: it has no balloon driver.")
+    """What is so now, and what waits: of each where they differ."""
+    vcpus, memory = found["vcpus"], found["memory"]
+    if memory == "asked":
+        first = _("Saved. The guest does not give or take memory: it has no balloon driver.")
+        return f"{first} {_beside(vcpus)}".strip()
+    if (vcpus, memory) == ("now", "next"):
+        return _(
+            "Saved. The virtual CPUs are so already, the memory after the next shut-down and start."
+        )
+    if (vcpus, memory) == ("next", "now"):
+        return _(
+            "Saved. The memory is so already, the virtual CPUs after the next shut-down and start."
+        )
     if "next" in found.values():
         return _("Saved. It is so after the next shut-down and start.")
     return _("Saved. It is so already.")
 
 
-def tone(found: dict[str, str]) -> str:
-    """A warning where something did not happen."""
-    return "warn" if "asked" in found.values() else "good"
+def _beside(vcpus: str) -> str:
+    """Of the virtual CPUs, where the memory has a sentence of its own."""
+    if vcpus == "next":
+        return _("The virtual CPUs are so after the next shut-down and start.")
+    return _("The virtual CPUs are so already.") if vcpus == "now" else ""

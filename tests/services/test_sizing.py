@@ -14,6 +14,7 @@ from kvmweb.core.refs import Ref
 from kvmweb.services import sizing
 from kvmweb.store.models import AuditEntry
 from kvmweb.ui import links
+from kvmweb.web.sizing import said
 from tests.services.stage import person
 from tests.services.workshop import Workshop
 from tests.web.test_guest_pages import HTMX, signed_in
@@ -103,8 +104,43 @@ def test_a_second_writer_gets_a_conflict(shop: Workshop, editor: Actor) -> None:
     assert shop.lab.virsh("vcpucount", ref.id, "--config", "--maximum") == "2"
 
 
+def test_the_dialog_of_a_second_writer_stays_and_says_what_is_there(
+    shop: Workshop, admin: Actor
+) -> None:
+    ref = defined(shop)
+    seen = shop.record(ref).definition_hash
+    sizing.resize(admin, ref, **{**SIZE, "memory_max": 128 * MIB}, definition_hash=seen)
+    shop.see(lambda: shop.record(ref).definition_hash != seen)
+    sent = {"vcpus": 1, "vcpus_max": 1, "memory": "64M", "memory_max": "96M"}
+    client, url = signed_in(admin), f"{links.of(ref)}size/"
+    answer = client.post(url, {**sent, "definition_hash": seen}, **HTMX)
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert "What you typed is kept." in html
+    assert 'value="64M"' in html
+    assert re.findall(r"Now there: [^.]+", html) == ["Now there: 96 MiB", "Now there: 128 MiB"]
+
+
 @pytest.mark.parametrize(
-    ("change", "field", "said"),
+    ("vcpus", "memory", "told"),
+    [
+        ("same", "next", ["It is so after the next"]),
+        ("now", "same", ["It is so already"]),
+        ("next", "now", ["memory is so already", "virtual CPUs after the next"]),
+        ("now", "next", ["virtual CPUs are so already", "memory after the next"]),
+        ("next", "asked", ["no balloon driver", "virtual CPUs are so after the next"]),
+        ("now", "asked", ["no balloon driver", "virtual CPUs are so already"]),
+    ],
+)
+def test_what_came_of_the_one_does_not_hide_the_other(
+    vcpus: str, memory: str, told: list[str]
+) -> None:
+    sentence = said({"vcpus": vcpus, "memory": memory})
+    assert [part for part in told if part in sentence] == told
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "why"),
     [
         ({"vcpus": 2}, "vcpus", "“Virtual CPUs, at most”"),
         ({"vcpus_max": 4000}, "vcpus_max", "A guest on this host"),
@@ -114,12 +150,12 @@ def test_a_second_writer_gets_a_conflict(shop: Workshop, editor: Actor) -> None:
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(
-    shop: Workshop, editor: Actor, change: dict[str, int], field: str, said: str
+    shop: Workshop, editor: Actor, change: dict[str, int], field: str, why: str
 ) -> None:
     ref = defined(shop)
     with pytest.raises(Invalid) as caught:
         sizing.resize(editor, ref, **{**SIZE, **change})
-    assert said in caught.value.fields[field]
+    assert why in caught.value.fields[field]
 
 
 def test_who_may_not_edit_is_refused(shop: Workshop) -> None:

@@ -206,7 +206,7 @@ def test_a_description_travels_in_libvirts_metadata(test_host: TestHost) -> None
     seen = re.search(r'name="definition_hash" value="(\w+)"', form)
     assert seen
     data = {
-        "title": "Web server", "description": "two\r\nlines", "tags": "web,网站",
+        "title": "Web server", "description": "two\r\nlines", "tags": "web 网站",
         "definition_hash": seen[1],
     }  # fmt: skip
     assert client.post(f"{url}describe/", data, **HTMX).status_code == 200
@@ -215,7 +215,17 @@ def test_a_description_travels_in_libvirts_metadata(test_host: TestHost) -> None
     page = client.get(url).content.decode()
     assert "Web server" in page
     assert "网站" in page
-    assert client.post(f"{url}describe/", data, **HTMX).status_code == 409
+    again = client.post(f"{url}describe/", {**data, "title": "Mine"}, **HTMX)
+    html = again.content.decode()
+    assert again.status_code == 422, "the dialog stays"
+    assert 'value="Mine"' in html
+    assert "What you typed is kept." in html
+    assert html.count("Now there:") == 1
+    assert "Now there: Web server." in html
+    fresh = re.search(r'name="definition_hash" value="(\w+)"', html)
+    assert fresh
+    data |= {"title": "Mine", "definition_hash": fresh[1]}
+    assert client.post(f"{url}describe/", data, **HTMX).status_code == 200
 
 
 @pytest.mark.django_db
