@@ -318,6 +318,10 @@ def test_a_running_guest_grows_and_says_what_waits(
     dialog.get_by_label("Memory, at most").fill("256M")
     dialog.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("after the next shut-down and start")
+    expect(page.get_by_role("heading", name="Pending changes")).to_be_visible()
+    page.locator("[data-verb='guest.resize']").first.evaluate("it => it.click()")
+    expect(dialog.get_by_label("Memory, at most")).to_have_value("256 MiB")
+    expect(dialog.locator("#field-memory_max")).to_contain_text("The running guest has 96 MiB.")
     assert lab.virsh("vcpucount", uuid, "--config", "--maximum") == "4"
 
 
