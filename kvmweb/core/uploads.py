@@ -10,6 +10,7 @@ from uuid import UUID
 
 from kvmweb.core import spans
 from kvmweb.core.images import Format
+from kvmweb.core.jobs import JobStep
 from kvmweb.core.refs import Ref
 from kvmweb.core.spans import Span
 
@@ -77,3 +78,11 @@ class UploadRecord:
     def percent(self) -> float:
         """How far it is."""
         return 100 * self.safe / self.size if self.size else 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """An image from a URL. step: what its job does now, while it is under way."""
+
+    upload: UploadRecord
+    step: JobStep | None = None

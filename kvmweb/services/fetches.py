@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+from kvmweb.access import judge
 from kvmweb.core import errors, flows, refs
 from kvmweb.core.actors import Actor
 from kvmweb.core.images import Format
+from kvmweb.core.jobs import JobState, JobStep
 from kvmweb.core.refs import Ref
-from kvmweb.core.uploads import UploadState, Wish
+from kvmweb.core.uploads import Fetch, UploadRecord, UploadState, Wish
 from kvmweb.hostlink import client
 from kvmweb.services import fetch_line, image_locks, images, jobs, uploads, works
 from kvmweb.services.fetch_line import Source
-from kvmweb.services.guard import guarded
+from kvmweb.services.guard import guarded, sifted
 from kvmweb.services.works import Arguments, Work
 from kvmweb.store.models import Upload
 
@@ -36,6 +38,31 @@ class FetchWish:
     sha256: str = ""
     is_trusted: bool = False
 
+    @property
+    def volume(self) -> str:
+        """What the volume will be called."""
+        return self.name or unquote(urlsplit(self.url).path.rpartition("/")[2])
+
+
+@sifted("volume.upload")
+def mine(actor: Actor) -> list[Fetch]:
+    """One's own of the last day, into any pool, but those that were put away."""
+    found = Upload.objects.filter(person_id=actor.person_id, facts__has_key="url")
+    rows = found.order_by("created_at").prefetch_related("parts")
+    may = judge.reach(actor, "volume.upload")
+    records = [uploads.record(row) for row in rows]
+    return [Fetch(it, _step(actor, it)) for it in records if may.covers(it.pool)]
+
+
+def _step(actor: Actor, upload: UploadRecord) -> JobStep | None:
+    if upload.job is None or upload.state is not UploadState.CHECKING:
+        return None
+    try:
+        steps = jobs.show(actor, upload.job).steps
+    except errors.NotFound:
+        return None
+    return next((step for step in steps if step.state is JobState.RUNNING), None)
+
 
 @guarded("volume.upload", is_audited=False)
 def begin(actor: Actor, ref: Ref, wish: FetchWish) -> UUID:
@@ -44,7 +71,7 @@ def begin(actor: Actor, ref: Ref, wish: FetchWish) -> UUID:
         fetch_line.check(wish.url)
     except errors.Invalid as invalid:
         raise errors.Invalid(fields={"url": invalid.detail}) from invalid
-    name = wish.name or unquote(urlsplit(wish.url).path.rpartition("/")[2])
+    name = wish.volume
     known = Wish(name, 1, wish.format, "", wish.sha256, bool(wish.sha256), wish.is_trusted)
     facts = {"url": _shown(wish.url)}
     upload = uploads.claim(actor, ref, known, UploadState.CHECKING, facts=facts)

@@ -12,10 +12,11 @@ from kvmweb.core import refs
 from kvmweb.core.creation import Ground
 from kvmweb.core.errors import Denied, Invalid, NotFound
 from kvmweb.core.wishes import OF_GUESTS, WITHOUT_MACHINE, GuestWish, Source
-from kvmweb.services import copies, raw_guests, systems, uploads
+from kvmweb.services import copies, fetches, raw_guests, systems, uploads
 from kvmweb.services import creation as desk
 from kvmweb.services.creation_devices import DISKS_MAX
 from kvmweb.ui import creation as face
+from kvmweb.ui import fetches as fetch_face
 from kvmweb.ui import uploads as upload_face
 from kvmweb.ui import xml_text
 from kvmweb.web import creation_copies, creation_discs, creation_trees, creation_xml, respond
@@ -233,17 +234,23 @@ def _wrong(form: CreateForm) -> dict[str, str]:
 
 
 def _upload(request: HttpRequest, ground: Ground, source: Source) -> dict[str, Any]:
-    """What an image from the person's own computer can be uploaded into."""
+    """What an image can be uploaded or fetched into, and those that are being fetched."""
     if source not in (Source.ISO, Source.CLOUD, Source.IMPORT):
         return {}
     active = [refs.pool(ground.host, uuid) for uuid, it in ground.pools.items() if it.is_active]
     names = {ref.id: ground.pools[ref.id].name for ref in active}
     pools = [
-        {"name": names[ref.id], "url": reverse("uploads", args=[ref.host, ref.id])}
+        {
+            "name": names[ref.id],
+            "url": reverse("uploads", args=[ref.host, ref.id]),
+            "fetch_url": reverse("fetch", args=[ref.host, ref.id]) + "?for=guest",
+        }
         for ref in uploads.among(request.actor, active)  # type: ignore[attr-defined]
     ]
     pools.sort(key=lambda pool: (pool["name"] != "default", pool["name"]))
-    return {"upload_pools": pools, "words": upload_face.words(), "icons": upload_face.ICONS}
+    found = {"upload_pools": pools, "words": upload_face.words(), "icons": upload_face.ICONS}
+    moving = fetches.mine(request.actor)  # type: ignore[attr-defined]
+    return {**found, **fetch_face.listing(moving)}
 
 
 def _missing(form: CreateForm, faults: dict[str, str]) -> list[dict[str, str]]:

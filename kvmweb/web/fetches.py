@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -23,7 +24,7 @@ from kvmweb.web.forms import Strict, posted
 
 
 class FetchForm(Strict):
-    """Limits and sentences are the service's."""
+    """Limits and sentences are the service's. Its own ids: the page below has a name too."""
 
     url = forms.CharField(
         label=gettext_lazy("Address"),
@@ -42,6 +43,9 @@ class FetchForm(Strict):
         label=gettext_lazy("The image may build on other files of the host"), required=False
     )
 
+    def __init__(self, *given: Any, **rest: Any) -> None:
+        super().__init__(*given, **{"auto_id": "fetch_%s", **rest})
+
     def wish(self) -> desk.FetchWish:
         """Once it is valid."""
         found = self.cleaned_data
@@ -56,15 +60,19 @@ class FetchForm(Strict):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def fetch(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
-    """A dialog, or a page of its own without htmx; leads to the job."""
+    """A dialog, or a page of its own without htmx; leads to the job, or back to a new guest."""
     ref = refs.pool(host, str(uuid))
     actor = request.actor  # type: ignore[attr-defined]
     uploads.require(actor, ref)
     may_trust = uploads.may_trust(actor, ref)
+    is_for_guest = request.GET.get("for") == "guest"
     form = posted(request, FetchForm)
     if request.method == "POST" and form.is_valid():
         try:
             job = desk.begin(actor, ref, form.wish())
+            if is_for_guest and request.htmx:  # type: ignore[attr-defined]
+                image = {"pool": ref.id, "name": form.wish().volume}
+                return respond.done(request, fetching=image)
             return respond.done(request, _("It is being fetched."), to=reverse("job", args=[job]))
         except Invalid as invalid:
             form.add_invalid(invalid)
@@ -76,7 +84,7 @@ def fetch(request: HttpRequest, host: str, uuid: UUID) -> HttpResponse:
         "pool": pools.get(actor, ref),
         "may_trust": may_trust,
         "name": "fetch",
-        "action": reverse("fetch", args=[host, uuid]),
+        "action": reverse("fetch", args=[host, uuid]) + ("?for=guest" if is_for_guest else ""),
         "back_url": links.of(ref),
         "back_label": pools.get(actor, ref).name,
         "title": _("Fetch an image from a URL"),

@@ -80,10 +80,12 @@ def done(
     to: str = "",
     tone: str = "good",
     pushes: Iterable[str] = (),
+    **events: object,
 ) -> HttpResponse:
     """The answer to a POST that worked: a toast, closed dialogs, another page where `to` says so.
 
-    pushes: fragments to swap out of band at once. Without htmx: a redirect back, the toast after.
+    pushes: fragments to swap out of band at once. events: for the page's script. Without htmx: a
+    redirect back, the toast after.
     """
     if not request.htmx:  # type: ignore[attr-defined]
         say(request, sentence, tone=tone)
@@ -97,7 +99,10 @@ def done(
     return HttpResponse(
         fragments.answer(parts),
         status=200 if parts else 204,
-        headers={"HX-Reswap": "none", "HX-Trigger": fragments.triggers(close_dialog=True)},
+        headers={
+            "HX-Reswap": "none",
+            "HX-Trigger": fragments.triggers(close_dialog=True, **events),
+        },
     )
 
 

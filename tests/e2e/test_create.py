@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e import halfway
 from tests.e2e.portal import PASSWORD, Portal
 from tests.e2e.test_consoles import terminal_says
 from tests.lab import bootsector
@@ -29,8 +30,10 @@ PXE = """<network><name>pxe</name><bridge name='virbr9'/>
 def portal(
     lab: LabHost, furnished: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Portal]:
-    """With the administrator `ada`; its operator allows install trees on the labs' network."""
-    portal = Portal(tmp_path_factory.mktemp("portal"), KVMWEB_FETCH_INNER="10.77.0.0/16")
+    """With the administrator `ada`; its operator allows the labs' network and this machine to be
+    fetched from."""
+    inner = "10.77.0.0/16,127.0.0.0/8"
+    portal = Portal(tmp_path_factory.mktemp("portal"), KVMWEB_FETCH_INNER=inner)
     portal.furnish(furnished)
     portal.start()
     yield portal
@@ -63,6 +66,14 @@ def begin(portal: Portal, lab: LabHost, sign_in: Callable[..., Page]) -> Callabl
         return page
 
     return open_
+
+
+def wait_for_the_pool(page: Page) -> None:
+    for _try in range(40):
+        if page.locator("#upload-files").count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
 
 
 def create(page: Page) -> None:
@@ -106,11 +117,7 @@ def test_an_image_is_uploaded_from_here_and_chosen(
 ) -> None:
     path = bootsector.disc(tmp_path / "ubuntu-24.04-live.iso", "Debian 13.1.0 amd64 n")
     page = begin("iso", "fresh")
-    for _try in range(40):
-        if page.locator("#upload-files").count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
+    wait_for_the_pool(page)
     page.set_input_files("#upload-files", path)
     row = page.locator(".upload-row", has_text=path.name)
     expect(row.locator("[data-word]")).to_have_text("Done", timeout=30_000)
@@ -123,6 +130,37 @@ def test_an_image_is_uploaded_from_here_and_chosen(
     expect(page.locator("#id_name")).to_have_value("fresh")
     expect(row).to_be_visible()
     page.screenshot(path=screenshots / "create-upload.png", full_page=True)
+
+
+def test_a_cloud_image_is_fetched_from_a_url_here_and_chosen(
+    begin: Callable[..., Page], images: Path, tmp_path: Path
+) -> None:
+    raw, image = bootsector.disk(tmp_path / "cloud.raw"), tmp_path / "cloud.qcow2"
+    subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, image], check=True)
+    page = begin("cloud", "from-afar")
+    wait_for_the_pool(page)
+    page.fill("#id_vcpus", "1")
+    page.get_by_role("link", name="Fetch from a URL").press("Enter")
+    address = page.locator("#dialogs").get_by_label("Address")
+    address.fill("gopher://x/cloud.qcow2")
+    address.press("Enter")
+    expect(page.locator("#dialogs #field-url .field-error")).to_be_visible()
+    expect(address).to_have_value("gopher://x/cloud.qcow2")
+    with halfway.served(image) as (url, goes_on):
+        address.fill(f"{url}fetched.qcow2?key=secret")
+        address.press("Enter")
+        row = page.locator("#create-fetches .upload-row", has_text="fetched.qcow2")
+        expect(row).to_contain_text("Being fetched")
+        page.locator("details", has=page.locator("#id_title")).locator("summary").click()
+        page.fill("#id_title", "typed meanwhile")
+        goes_on.set()
+        chosen = page.locator("#id_image option:checked")
+        expect(chosen).to_contain_text("fetched.qcow2", timeout=30_000)
+    expect(row).to_have_count(0)
+    expect(page.locator("#id_vcpus")).to_have_value("1")
+    expect(page.locator("#id_title")).to_have_value("typed meanwhile")
+    create(page)
+    answers_at_the_prompt(page)
 
 
 def test_enter_in_a_field_only_draws_the_summary_anew(begin: Callable[..., Page]) -> None:

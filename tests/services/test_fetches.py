@@ -18,7 +18,7 @@ from kvmweb.core.actors import Actor
 from kvmweb.core.refs import Ref
 from kvmweb.services import fetch_line, fetches, image_locks, images, job_worker, works
 from kvmweb.services.fetches import FetchWish
-from kvmweb.store.models import AuditEntry, Job, Upload
+from kvmweb.store.models import AuditEntry, Grant, Job, RightsEpoch, Upload
 from tests.lab.host import LabHost
 from tests.live.transfers import MIB, fresh
 from tests.services.stage import person
@@ -232,3 +232,18 @@ def test_an_address_is_asked_about_before_there_is_a_job(pool: Ref) -> None:
     with pytest.raises(errors.Denied):
         fetches.begin(person("vi", "viewer"), pool, FetchWish(url="https://x.example/y"))
     assert not Job.objects.exists()
+
+
+@pytest.mark.lab
+def test_one_sees_ones_own_fetches_where_one_may_still_fetch(
+    pool: Ref, site: str, allowed: None
+) -> None:
+    li, name = person("li", "creator"), fresh()
+    job = fetches.begin(li, pool, FetchWish(url=f"{site}good.img?key=secret", name=name))
+    assert [(it.upload.name, it.upload.job, it.step) for it in fetches.mine(li)] == [
+        (name, job, None)
+    ]
+    assert fetches.mine(person("ada", "administrator")) == []
+    Grant.objects.filter(person_id=li.person_id).delete()
+    RightsEpoch.advance()
+    assert fetches.mine(li) == []
