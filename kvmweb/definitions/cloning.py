@@ -75,11 +75,12 @@ def clone(
     sources: Mapping[str, Source],
     nvram_path: str = "",
     seed: Source | None = None,
+    mac: str = "",
 ) -> str:
     """The definition of the clone. sources: by target, for those disks that are not shared.
 
     seed: the disc of its answers for cloud-init, in the place of the original's.
-    uuid: empty leaves it to libvirt.
+    uuid: empty leaves it to libvirt. mac: of the first network card; the others are libvirt's.
     Names of network devices, fixed screen ports, log files and addresses that two guests cannot
     both have are left to libvirt. Its screens have no password and listen on this host only.
     Raises Invalid.
@@ -96,8 +97,7 @@ def clone(
             _disk(disk, source)
     if seed is not None:
         _seed(root, seed)
-    for card in root.iterfind("devices/interface"):
-        _card(card)
+    _cards(root, mac)
     for screen in root.iterfind("devices/graphics"):
         _screen(screen)
     for port in root.iterfind("devices/*"):
@@ -164,6 +164,15 @@ def _seed_bus(root: Element) -> str:
     if all(it.get("model") == "virtio-scsi" for it in found):
         return "scsi"
     return "sata" if "q35" in attribute(root, "os/type", "machine") else "ide"
+
+
+def _cards(root: Element, mac: str) -> None:
+    """mac: of the first; empty leaves it to libvirt as well."""
+    cards = root.findall("devices/interface")
+    for card in cards:
+        _card(card)
+    if mac and cards:
+        cards[0].insert(0, etree.Element("mac", address=mac))
 
 
 def _card(card: Element) -> None:

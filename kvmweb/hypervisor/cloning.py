@@ -26,13 +26,14 @@ def clone(
     definition_hash: str = "",
     is_running: bool = False,
     seed: dict[str, Any] | None = None,
+    mac: str = "",
 ) -> None:
     """Keep the definition of the clone. uuid: the clone's; source: of the original.
 
     disks: `{"target", "pool", "volume", "format"}` of each that is not shared; no volume leaves the
     drive empty. format: what it was made as. is_running: they were copied while it ran. seed: the
-    same of the disc of its answers for cloud-init. The definition comes before the firmware's
-    variables: whoever takes the clone back deletes both.
+    same of the disc of its answers for cloud-init. mac: of its first network card. The definition
+    comes before the firmware's variables: whoever takes the clone back deletes both.
     Raises: WrongState (it runs), Conflict, Exists, NotFound, Invalid.
     """
     original = actions.find(connection, source)
@@ -49,7 +50,9 @@ def clone(
         own = firmware_files.of_clone(variables, text, uuid, name)
         sources = {str(disk["target"]): _source(connection, disk) for disk in disks}
         disc = _source(connection, seed) if seed else None
-        made = xml.clone(text, uuid=uuid, name=name, sources=sources, nvram_path=own, seed=disc)
+        made = xml.clone(
+            text, uuid=uuid, name=name, sources=sources, nvram_path=own, seed=disc, mac=mac
+        )
         connection.defineXMLFlags(made, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
     if variables:
         firmware_files.copy(connection, variables, own, uuid)

@@ -25,7 +25,7 @@ from kvmweb.core.creation import NewVolume
 from kvmweb.core.errors import Denied, Invalid, WrongState
 from kvmweb.core.records import DiskRecord, GuestRecord, GuestState, HostState, PoolRecord
 from kvmweb.core.refs import Ref
-from kvmweb.core.volumes import SEED_END, is_seed
+from kvmweb.core.volumes import is_seed
 from kvmweb.core.wishes import CloudWish
 from kvmweb.definitions import cloning as xml
 from kvmweb.definitions import firmware
@@ -43,7 +43,7 @@ from kvmweb.services import (
     works,
 )
 from kvmweb.services.cloning_disks import Rights
-from kvmweb.services.creation_devices import SEED_SIZE, file_stem
+from kvmweb.services.creation_devices import file_stem
 from kvmweb.services.guard import guarded
 from kvmweb.store.models import Host
 
@@ -82,21 +82,15 @@ def ask(actor: Actor, ref: Ref) -> Original:
 
 @guarded(VERB)
 def clone(
-    actor: Actor,
-    ref: Ref,
-    *,
-    name: str,
-    ways: Mapping[str, str],
-    pool: str = "",
-    definition_hash: str = "",
-    cloud: CloudWish | None = None,
-    is_started: bool = False,
-    project: int | None = None,
-) -> UUID:
+    actor: Actor, ref: Ref, *, name: str, ways: Mapping[str, str], pool: str = "",
+    definition_hash: str = "", cloud: CloudWish | None = None, mac: str = "",
+    is_started: bool = False, project: int | None = None,
+) -> UUID:  # fmt: skip
     """Ask for it; the job that makes it. ways: by target; a disk not named gets what is proposed.
 
     pool: where copies go; empty leaves each beside its original. cloud: what cloud-init is told at
-    its first boot, on a disc of its own; None for no such disc. project: None for the original's.
+    its first boot, on a disc of its own; None for no such disc. mac: of the first network card,
+    empty leaves it to libvirt. project: None for the original's.
     Raises: WrongState (it sleeps or crashed), Denied, Maintenance, Conflict, Invalid (fields).
     """
     found = ask(actor, ref)
@@ -111,13 +105,12 @@ def clone(
     made, running = str(uuids.uuid4()), _running(ref)
     for disk in disks:
         disk["is_live"] = bool(running) and _is_written(found, disk)
-    answers = cloud_seeds.files(cloud, name, copy=made) if cloud else None
+    answers = cloud_seeds.files(cloud, name, copy=made, mac=mac) if cloud else None
     job = jobs.ask(
         actor, VERB, _steps(disks, seed, name, is_started=is_started),
         about=ref, called=found.name, host=ref.host, guest=str(ref), uuid=made, name=name,
-        disks=disks, definition_hash=found.definition_hash,
+        disks=disks, definition_hash=found.definition_hash, project=belongs, mac=mac,
         seed=wire.to_plain(seed), answers=answers, is_started=is_started, running=running,
-        project=belongs,
     )  # fmt: skip
     audit.running().detail.update(name=name, guest=made, job=str(job), disks=chosen)
     return job
@@ -126,9 +119,9 @@ def clone(
 @guarded(VERB, is_audited=False)
 def preview(
     actor: Actor, ref: Ref, found: Original, *, name: str, ways: Mapping[str, str], pool: str = "",
-    has_cloud: bool = False,
+    has_cloud: bool = False, mac: str = "",
 ) -> str:  # fmt: skip
-    """The definition of the clone as it would be made; its UUID and MACs are libvirt's to choose.
+    """The definition of the clone as it would be made; UUID and other MACs are libvirt's to choose.
 
     Empty where this actor may not read the original's, or nothing can be made.
     """
@@ -145,7 +138,7 @@ def preview(
     disc = _place(rights, seed.pool, seed.name, {}) if seed else None
     variables = firmware.variables(text)
     own = posixpath.join(posixpath.dirname(variables), "UUID_VARS.fd") if variables else ""
-    return xml.clone(text, uuid="", name=name, sources=places, nvram_path=own, seed=disc)
+    return xml.clone(text, uuid="", name=name, sources=places, nvram_path=own, seed=disc, mac=mac)
 
 
 def _wrong(
@@ -199,22 +192,6 @@ def _steps(
     found += [works.waiting("seed", seed.name)] if seed else []
     found.append(works.waiting("define", name))
     return [*found, works.waiting("start", name)] if is_started else found
-
-
-def _seed(
-    made: list[dict[str, Any]], name: str, rights: Rights, wrong: dict[str, str]
-) -> NewVolume | None:
-    """Where the answers for cloud-init go: beside the first new disk."""
-    pools = [disk["pool"] for disk in made if disk["pool"]]
-    pool = next(iter([*pools, *rights.pools]), "")
-    if not pool:
-        wrong["pool"] = _("Choose a pool that you may make volumes in.")
-        return None
-    taken = rights.volumes(pool)
-    tails = ("", *(f"-{n}" for n in range(1, 10_000)))
-    stem = file_stem(name)
-    free = next(it for tail in tails if (it := f"{stem}{tail}{SEED_END}") not in taken)
-    return NewVolume(pool, rights.pools[pool].name, free, SEED_SIZE, "raw")
 
 
 def _known(ref: Ref) -> tuple[GuestRecord, str]:
@@ -331,7 +308,7 @@ def _volumes(
     if not has_cloud:
         return disks, None
     disks = [it for it in disks if it["target"] not in _seeds(found)]
-    return disks, _seed(disks, name, rights, wrong)
+    return disks, cloning_disks.seed(disks, name, rights, wrong)
 
 
 def _disks(

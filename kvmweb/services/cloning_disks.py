@@ -12,13 +12,16 @@ from kvmweb.access.judge import Reach
 from kvmweb.core import refs, wire
 from kvmweb.core.actors import Actor
 from kvmweb.core.cloning import DiskPlan, Way
+from kvmweb.core.creation import NewVolume
 from kvmweb.core.deletion import DiskChoice
 from kvmweb.core.errors import Problem
 from kvmweb.core.records import GuestRecord, PoolRecord
 from kvmweb.core.refs import Ref
+from kvmweb.core.volumes import SEED_END
 from kvmweb.definitions import cloning as xml
 from kvmweb.inventory import models as mirror
 from kvmweb.services import deletion, image_locks, volume_reach, volumes
+from kvmweb.services.creation_devices import SEED_SIZE, file_stem
 from kvmweb.services.marks import internal
 
 _REMOVABLE = ("cdrom", "floppy")
@@ -57,6 +60,23 @@ class Rights:
     def volumes(self, pool: str) -> set[str]:
         """Names that are taken there."""
         return set(volumes.all_of(refs.pool(self.host, pool)).values_list("name", flat=True))
+
+
+@internal("a part of a plan")
+def seed(
+    made: list[dict[str, Any]], name: str, rights: Rights, wrong: dict[str, str]
+) -> NewVolume | None:
+    """Where the answers for cloud-init go: beside the first new disk."""
+    pools = [disk["pool"] for disk in made if disk["pool"]]
+    pool = next(iter([*pools, *rights.pools]), "")
+    if not pool:
+        wrong["pool"] = _("Choose a pool that you may make volumes in.")
+        return None
+    taken = rights.volumes(pool)
+    tails = ("", *(f"-{n}" for n in range(1, 10_000)))
+    stem = file_stem(name)
+    free = next(it for tail in tails if (it := f"{stem}{tail}{SEED_END}") not in taken)
+    return NewVolume(pool, rights.pools[pool].name, free, SEED_SIZE, "raw")
 
 
 @internal("a part of cloning")

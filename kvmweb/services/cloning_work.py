@@ -116,6 +116,7 @@ def _define(work: Work, arguments: Arguments, original: Ref, made: Ref) -> None:
             for disk in arguments["disks"]
         ],
         seed=_seed(arguments.get("seed")),
+        mac=arguments.get("mac", ""),
         is_running=bool(arguments.get("running")),
     )
 

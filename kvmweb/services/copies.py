@@ -18,7 +18,16 @@ from kvmweb.core.records import GuestRecord
 from kvmweb.core.refs import Ref
 from kvmweb.core.wishes import CloudWish, GuestWish, Source
 from kvmweb.inventory import models as mirror
-from kvmweb.services import cloning, cloud_seeds, present, projects, renaming, sight, templates
+from kvmweb.services import (
+    cloning,
+    cloud_seeds,
+    creation,
+    present,
+    projects,
+    renaming,
+    sight,
+    templates,
+)
 from kvmweb.services.guard import guarded, sifted
 
 RIGHT = "guest.create"
@@ -68,8 +77,8 @@ def plan(actor: Actor, ref: Ref, wish: GuestWish) -> CopyPlan:
         faults["original"] = " ".join(original.obstacles)
     if wish.has_cloud:
         faults.update(cloud_seeds.faults(wish.cloud))
-        if wish.cloud.is_fixed:  # the MACs of a copy are libvirt's to choose: none to find it by
-            faults["addressing"] = _("A copy asks for its address by DHCP.")
+        if wish.cloud.is_fixed and not record.next_interfaces:
+            faults["addressing"] = _("It has no network card.")
     if wish.into and wish.into not in {pool.uuid for pool in original.pools}:
         faults["into"] = _("Choose a pool that you may make volumes in.")
     return CopyPlan(
@@ -96,6 +105,7 @@ def preview(actor: Actor, ref: Ref, wish: GuestWish, found: CopyPlan) -> str:
         ways=_plain(found),
         pool=wish.into,
         has_cloud=wish.has_cloud,
+        mac=_mac(wish),
     )
 
 
@@ -117,11 +127,17 @@ def create(actor: Actor, ref: Ref, wish: GuestWish) -> UUID:
             ways=_plain(found),
             pool=wish.into,
             cloud=wish.cloud if wish.has_cloud else None,
+            mac=_mac(wish),
             is_started=wish.is_started,
             project=wish.project,
         )
     except Invalid as invalid:
         raise Invalid(fields={_field(name): it for name, it in invalid.fields.items()}) from invalid
+
+
+def _mac(wish: GuestWish) -> str:
+    """Of the first card, where cloud-init finds that by it; empty leaves it to libvirt."""
+    return creation.first_mac(wish) if wish.has_cloud and wish.cloud.is_fixed else ""
 
 
 def _ways(original: Original, wish: GuestWish, faults: dict[str, str]) -> dict[str, Way]:

@@ -231,16 +231,18 @@ def _plan(known: Ground, wish: GuestWish) -> Plan:
 
 
 def _known_by_mac(wish: GuestWish) -> GuestWish:
-    """With a MAC for the first card where cloud-init finds the card by it, else as it is.
-
-    The same one for the same name: what is shown is what will be made.
-    """
+    """With a MAC for the first card where cloud-init finds the card by it, else as it is."""
     is_found = wish.source is Source.CLOUD and wish.cloud.is_fixed
     if not is_found or not wish.interfaces or wish.interfaces[0].mac:
         return wish
     first, *others = wish.interfaces
-    mac = macs.free(wish.host, f"{wish.host} {wish.name}")
-    return replace(wish, interfaces=(replace(first, mac=mac), *others))
+    return replace(wish, interfaces=(replace(first, mac=first_mac(wish)), *others))
+
+
+@internal("a part of acts that make guests")
+def first_mac(wish: GuestWish) -> str:
+    """The same one for the same name: what is shown is what will be made."""
+    return macs.free(wish.host, f"{wish.host} {wish.name}")
 
 
 def _system(wish: GuestWish) -> System | None:

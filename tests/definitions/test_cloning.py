@@ -62,6 +62,8 @@ def test_it_has_an_identity_of_its_own() -> None:
 def test_nothing_that_two_guests_cannot_both_have_is_left() -> None:
     root = made()
     assert root.find("devices/interface/mac") is None
+    planned = made(mac="52:54:00:aa:bb:cc").findall("devices/interface/mac")
+    assert [it.get("address") for it in planned] == ["52:54:00:aa:bb:cc"]
     assert root.find("devices/interface/target") is None
     assert root.find("devices/serial/log") is None
     assert root.find("devices/channel/source").get("path") is None  # type: ignore[union-attr]

@@ -156,13 +156,21 @@ def test_who_may_not_see_the_definition_is_not_shown_the_copy_s(
 
 
 def test_its_answers_begin_anew_and_it_starts(shop: Workshop, admin: Actor, golden: Ref) -> None:
-    cloud = CloudWish(hostname="web01.example.org", user="li", text="timezone: UTC")
-    done = made(admin, wish(golden, way="link", has_cloud=True, cloud=cloud, is_started=True))
+    cloud = CloudWish(
+        hostname="web01.example.org", user="li", text="timezone: UTC", is_fixed=True,
+        address="192.0.2.10/24",
+    )  # fmt: skip
+    wanted = wish(golden, way="link", has_cloud=True, cloud=cloud, is_started=True)
+    shown = copies.preview(admin, HOST, wanted, copies.plan(admin, HOST, wanted))
+    done = made(admin, wanted)
     assert done.result
+    [mac] = re.findall("<mac address='([^']+)'", shop.lab.virsh("dumpxml", "fresh"))
+    assert f'<mac address="{mac}"/>' in shown
     seed = (shop.folder / "fresh-seed.iso").read_bytes().decode("utf-8", "ignore")
     assert f"instance-id: kvmweb-{done.result.id}" in seed
     assert "systemd-machine-id-setup" in seed
     assert "fqdn: web01.example.org" in seed
+    assert mac in seed
     assert shop.lab.state("fresh") == "running"
 
 

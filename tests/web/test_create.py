@@ -265,3 +265,13 @@ def test_without_a_card_there_is_nothing_to_give_an_address() -> None:
     )  # fmt: skip
     del sent["card-0-network"]
     assert 'id="id_addressing_error"' in text(enter().post(PAGE, sent, secure=True))
+
+
+def test_a_copy_is_asked_for_its_address_as_well() -> None:
+    stage()
+    mirror.GuestDefinition.objects.update(xml="<domain><name>x</name><devices/></domain>")
+    chosen = {"original": plain.uuid(1), "has_cloud": "on", "addressing": "fixed", "address": "x"}
+    client, sent = enter(), form(source="copy", **chosen)
+    page = text(client.post(PAGE, sent, secure=True))
+    assert 'id="id_address_error"' in page
+    assert 'name="address" value="x"' in page
