@@ -21,6 +21,7 @@ from typing import BinaryIO, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from kvmweb.core.errors import Busy, Invalid, NotFound, OutOfBounds, Problem
 from kvmweb.services.guard import internal
@@ -70,11 +71,11 @@ def check(url: str) -> None:
         parts = urlsplit(url)
         has_port = parts.port is None or 0 < parts.port < 65536
     except ValueError as error:
-        raise Invalid("this is not an address") from error
+        raise Invalid(_("This is not an address.")) from error
     if parts.scheme not in SCHEMES or not parts.hostname or not has_port or len(url) > LENGTH_MAX:
-        raise Invalid("an address begins with https://, http:// or ftp://")
+        raise Invalid(_("An address begins with https://, http:// or ftp://."))
     if any(char.isspace() or ord(char) < 32 for char in url) or parts.username or parts.password:
-        raise Invalid("an address has no blanks and no password")
+        raise Invalid(_("An address has no blanks and no password."))
 
 
 @internal("the service that asks has judged")
@@ -82,7 +83,7 @@ def check(url: str) -> None:
 def opened(url: str) -> Iterator[Source]:
     """The file behind this address, after its redirects. Raises a Problem that names the reason."""
     try:
-        for _ in range(REDIRECTS + 1):
+        for _hop in range(REDIRECTS + 1):
             check(url)
             if urlsplit(url).scheme == "ftp":
                 with _ftp(url) as source:
@@ -93,7 +94,7 @@ def opened(url: str) -> Iterator[Source]:
                     yield found
                     return
                 url = _onward(url, found)
-        raise Invalid("too many redirects")
+        raise Invalid(_("Too many redirects."))
     except ftplib.error_perm as error:
         raise NotFound(str(error)[:200]) from error
     except ssl.SSLCertVerificationError as error:
@@ -101,7 +102,7 @@ def opened(url: str) -> Iterator[Source]:
     except TimeoutError as error:
         raise Busy("it does not answer") from error
     except UnicodeError as error:
-        raise Invalid("an address has no letters but ASCII ones") from error
+        raise Invalid(_("An address has no letters but ASCII ones.")) from error
     except (OSError, EOFError, http.client.HTTPException, ftplib.Error) as error:
         raise Busy(f"{type(error).__name__}: {error}"[:200]) from error
 
@@ -112,7 +113,7 @@ def _onward(url: str, said: str) -> str:
         found = urljoin(url, said)
         scheme = urlsplit(found).scheme
     except ValueError as error:
-        raise Invalid("a redirect to no address") from error
+        raise Invalid(_("A redirect to no address.")) from error
     if urlsplit(url).scheme == "https" and scheme in ("http", "ftp"):
         raise OutOfBounds(f"a redirect from https to {scheme}")
     return found

@@ -164,7 +164,7 @@ def test_a_tree_takes_no_system_away_that_somebody_chose(trees: Server) -> None:
     assert system_in(looked(client, f"{trees.url}/fedora", system="debian12", act="detected")) == (
         "fedora42"
     )
-    assert "an address begins with https://" in looked(client, "tree")
+    assert "An address begins with https://" in looked(client, "tree")
 
 
 def test_no_address_of_the_page_makes_the_portal_ask_a_server(trees: Server) -> None:
