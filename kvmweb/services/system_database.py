@@ -29,7 +29,7 @@ from kvmweb.services.guard import guarded_portal
 
 MIB = 1024**2
 PACKED_MAX, WHOLE_MAX, MEMORY_MAX = 32 * MIB, 64 * MIB, 256 * MIB
-"""Of the file, of what it holds, and of what it takes to unpack; the one of 2026 has 0.2 and 7."""
+"""Of the file, of what it holds, of what it takes to unpack it; version 20221203: 0.1 and 4 MiB."""
 FILES_MAX = 10_000
 _VERSION = re.compile(r"[0-9][\w.-]{0,30}", re.ASCII)
 _PART = re.compile(r"\w[\w.+-]*", re.ASCII)
