@@ -207,11 +207,14 @@ def _is_closed(record: VolumeRecord, ground: Ground) -> bool:
         return False
     if not record.backing:
         return True
-    paths = {it.path: it for pool in ground.volumes.values() for it in pool.values()}
+    places = {
+        it.path: (pool, it.name) for pool in ground.volumes for it in ground.volumes[pool].lines
+    }
     seen: set[str] = set()
     while record.backing:
-        below = paths.get(record.backing_path)
-        if below is None or below.path in seen:
+        below = ground.volume(*places.get(record.backing_path, ("", "")))
+        # The path of a line is cut where it is very long: the record has it whole.
+        if below is None or below.path != record.backing_path or below.path in seen:
             return False
         seen.add(below.path)
         record = below
